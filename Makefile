@@ -1,0 +1,105 @@
+# `make` lists what one can do. Whatever is longer than a few lines is in scripts/.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# The modules are built without the workspace, as their users build them.
+export GOWORK := off
+
+FUZZTIME  ?= 60s
+COVER_MIN ?= 90
+export FUZZTIME FUZZ COVER_MIN BENCH BENCHTIME COUNT
+
+each := scripts/each-module.sh
+# A rule's parts say what they are; CI logs are read from the end.
+title = @printf '\n==> %s\n' '$@'
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nVariables: RUN=TestFlush COUNT=3 (test-go), BENCH=Record COUNT=10 (bench), FUZZ=Encode FUZZTIME=60s (fuzz)\n'
+
+.PHONY: setup
+setup: ## install what the tests need and is missing (jq)
+	@scripts/setup.sh
+
+.PHONY: test
+test: gofumpt tidy vet lint workspace test-go cover ## everything that a change must pass
+
+.PHONY: test-go
+test-go: ## only the Go tests of every module, with -race; RUN picks, COUNT repeats
+	$(title)
+	@$(each) go test -race -shuffle=on $(if $(COUNT),-count=$(COUNT)) $(if $(RUN),-run '$(RUN)') ./...
+
+.PHONY: cover
+cover: ## coverage of the root package by its own tests, at least COVER_MIN percent
+	$(title)
+	@scripts/cover.sh
+
+.PHONY: vet
+vet: ## go vet in every module
+	$(title)
+	@$(each) go vet ./...
+
+.PHONY: lint
+lint: bin/golangci-lint ## golangci-lint in every module
+	$(title)
+	@$(each) $(CURDIR)/bin/golangci-lint run ./...
+
+.PHONY: fmt
+fmt: bin/gofumpt ## format every Go file
+	@bin/gofumpt -l -w .
+
+.PHONY: gofumpt
+gofumpt: bin/gofumpt ## fail if a Go file is not formatted
+	$(title)
+	@files=$$(bin/gofumpt -l .); \
+	if [ -n "$$files" ]; then printf 'not formatted (make fmt does it):\n%s\n' "$$files" >&2; exit 1; fi
+
+.PHONY: tidy
+tidy: ## fail if a go.mod or go.sum is not tidy
+	$(title)
+	@$(each) --all go mod tidy -diff
+
+.PHONY: workspace
+workspace: ## fail if go.work lacks a module, or they do not build together
+	$(title)
+	@scripts/workspace.sh
+
+.PHONY: cross
+cross: ## build for windows, darwin, and linux without cgo
+	@scripts/cross.sh
+
+.PHONY: layout
+layout: ## check that the promised files exist and imports run one way
+	@scripts/layout.sh
+
+.PHONY: quickstart
+quickstart: ## run the program of the README
+	go run ./examples/quickstart
+
+.PHONY: bench
+bench: ## the benchmarks of every module; BENCH picks, COUNT repeats
+	@scripts/bench.sh
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each; FUZZ picks
+	@scripts/fuzz.sh
+
+.PHONY: tools
+tools: bin/golangci-lint bin/gofumpt bin/benchstat ## build the tools into bin/
+
+.PHONY: clean
+clean: ## remove bin/
+	rm -rf bin
+
+# Built once, and again when a version changes.
+build-tool = @printf 'building %s\n' '$@'; go -C tools build -buildvcs=false -o ../$@
+bin/golangci-lint bin/gofumpt bin/benchstat: tools/go.mod tools/go.sum
+bin/golangci-lint:
+	$(build-tool) github.com/golangci/golangci-lint/v2/cmd/golangci-lint && touch $@
+bin/gofumpt:
+	$(build-tool) mvdan.cc/gofumpt && touch $@
+bin/benchstat:
+	$(build-tool) golang.org/x/perf/cmd/benchstat && touch $@

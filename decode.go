@@ -1,0 +1,74 @@
+package audit
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// decodeLine reads a line of the file format, of ours or of general_manager's.
+func decodeLine(line []byte) (PermissionAuditEvent, error) {
+	// A map, since the field names of a struct match keys in any case.
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(line, &keys); err != nil {
+		return PermissionAuditEvent{}, fmt.Errorf("audit: read event: %w", err)
+	}
+	if keys == nil {
+		return PermissionAuditEvent{}, errors.New("audit: read event: want an object, got null")
+	}
+	var event PermissionAuditEvent
+	var timestamp, user string
+	var bad error
+	read := func(key string, required bool, into any) {
+		text, found := keys[key]
+		switch {
+		case bad != nil:
+		case !found || string(text) == "null":
+			if required {
+				bad = fmt.Errorf("audit: read event: no %q", key)
+			}
+		default:
+			if err := unmarshal(text, into); err != nil {
+				bad = fmt.Errorf("audit: read event: key %q: %w", key, err)
+			}
+		}
+	}
+	read("id", false, &event.ID)
+	read("timestamp", true, &timestamp)
+	read("action", true, &event.Action)
+	read("attributes", false, &event.Attributes)
+	read("granted", true, &event.Granted)
+	read("bypassed", false, &event.Bypassed)
+	read("manager", false, &event.Manager)
+	read("user_id", false, &event.UserID)
+	read("user", false, &user)
+	read("permissions", false, &event.Permissions)
+	read("metadata", false, &event.Metadata)
+	read("sanitized", false, &event.Sanitized)
+	if bad != nil {
+		return PermissionAuditEvent{}, bad
+	}
+	if user != "" {
+		event.User = UserRepr(user)
+	}
+	var err error
+	if event.Timestamp, err = parseTime(timestamp); err != nil {
+		return PermissionAuditEvent{}, fmt.Errorf("audit: read event: key \"timestamp\": %w", err)
+	}
+	return event, nil
+}
+
+// parseTime reads a timestamp of ours, or one that Python's isoformat wrote: with
+// an offset, or without one where Django is set to naive times, which are taken
+// for UTC.
+func parseTime(text string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		var naive error
+		if t, naive = time.Parse("2006-01-02T15:04:05.999999999", text); naive != nil {
+			return time.Time{}, err
+		}
+	}
+	return t.UTC(), nil
+}

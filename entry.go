@@ -1,0 +1,147 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Sink is what the worker of a logger writes batches to: a database table, or
+// anything of a user's own.
+//
+// WriteBatch stores the batch, all of it or nothing, and skips entries whose ID it
+// has already: after an error of unknown outcome the batch comes again. An error
+// is retried for ever, with growing pauses, unless it is marked with Permanent. It
+// is never called concurrently, and should return soon after ctx is cancelled.
+//
+// Close is called once, after the last WriteBatch has returned.
+type Sink interface {
+	WriteBatch(ctx context.Context, batch []Entry) error
+	Close() error
+}
+
+// Entry is one event, frozen and encoded. The entries of a batch and their slices
+// are valid until WriteBatch returns; those of NewEntry belong to the caller.
+type Entry struct {
+	ID                      EventID
+	Timestamp               time.Time // UTC, microseconds
+	Action                  Action
+	Granted, Bypassed       bool
+	Manager, UserID, User   string // "" is null; valid UTF-8 without NUL
+	Attributes, Permissions []byte // JSON arrays, never null
+	Metadata, Sanitized     []byte // a JSON object and a JSON array; nil is null
+}
+
+// NewEntry encodes event as Record does, with DefaultRedactor. Its error wraps
+// ErrInvalidEvent.
+func NewEntry(ctx context.Context, event PermissionAuditEvent) (Entry, error) {
+	e := newEncoder()
+	defer e.free()
+	if err := e.encode(ctx, &event, DefaultRedactor); err != nil {
+		return Entry{}, err
+	}
+	return Entry{
+		ID: e.id, Timestamp: e.time, Action: Action(e.action), Granted: e.granted, Bypassed: e.bypassed,
+		Manager: string(e.manager), UserID: string(e.userID), User: string(e.user),
+		Attributes: bytes.Clone(e.attributes), Permissions: bytes.Clone(e.permissions),
+		Metadata: bytes.Clone(e.metadata), Sanitized: bytes.Clone(e.sanitized),
+	}, nil
+}
+
+// AppendJSON appends the entry as a line of the file format, without LF.
+func (e *Entry) AppendJSON(dst []byte) []byte {
+	return appendLine(dst, e.ID, e.Timestamp, string(e.Action), e.Granted, e.Bypassed, e.Manager, e.UserID, e.User,
+		e.Attributes, e.Permissions, e.Metadata, e.Sanitized)
+}
+
+// appendLine appends the parts as a line, without LF.
+func (p *parts) appendLine(dst []byte) []byte {
+	return appendLine(dst, p.id, p.time, p.action, p.granted, p.bypassed, p.manager, p.userID, p.user,
+		p.attributes, p.permissions, p.metadata, p.sanitized)
+}
+
+// appendLine is the file format.
+func appendLine[T string | []byte](dst []byte, id EventID, at time.Time, action string, granted, bypassed bool,
+	manager, userID, user T, attributes, permissions, metadata, sanitized []byte,
+) []byte {
+	dst = id.appendText(append(dst, `{"id":"`...))
+	dst = appendTime(append(dst, `","timestamp":"`...), at)
+	dst, _ = appendJSONString(append(dst, `","action":`...), action, MaxActionBytes)
+	dst = append(append(dst, `,"attributes":`...), attributes...)
+	dst = appendBool(append(dst, `,"granted":`...), granted)
+	dst = appendBool(append(dst, `,"bypassed":`...), bypassed)
+	dst = appendOptional(append(dst, `,"manager":`...), manager)
+	dst = appendOptional(append(dst, `,"user_id":`...), userID)
+	dst = appendOptional(append(dst, `,"user":`...), user)
+	dst = append(append(dst, `,"permissions":`...), permissions...)
+	dst = append(dst, `,"metadata":`...)
+	if metadata == nil {
+		dst = append(dst, "null"...)
+	}
+	dst = append(dst, metadata...)
+	if sanitized != nil {
+		dst = append(append(dst, `,"sanitized":`...), sanitized...)
+	}
+	return append(dst, '}')
+}
+
+func appendBool(dst []byte, b bool) []byte {
+	if b {
+		return append(dst, "true"...)
+	}
+	return append(dst, "false"...)
+}
+
+// appendOptional appends a text, "" as null.
+func appendOptional[T string | []byte](dst []byte, s T) []byte {
+	if len(s) == 0 {
+		return append(dst, "null"...)
+	}
+	dst, _ = appendJSONString(dst, s, len(s))
+	return dst
+}
+
+// Event returns the event that the entry was made from, as far as it is recorded:
+// a user without id is a UserRepr, numbers in the metadata are json.Number.
+func (e *Entry) Event() (PermissionAuditEvent, error) {
+	event := PermissionAuditEvent{
+		ID: e.ID, Timestamp: e.Timestamp, Action: e.Action, Granted: e.Granted, Bypassed: e.Bypassed,
+		Manager: e.Manager, UserID: e.UserID,
+	}
+	if e.User != "" {
+		event.User = UserRepr(e.User)
+	}
+	for _, column := range []struct {
+		name string
+		text []byte
+		into any
+	}{
+		{"attributes", e.Attributes, &event.Attributes},
+		{"permissions", e.Permissions, &event.Permissions},
+		{"metadata", e.Metadata, &event.Metadata},
+		{"sanitized", e.Sanitized, &event.Sanitized},
+	} {
+		if column.text == nil {
+			continue
+		}
+		if err := unmarshal(column.text, column.into); err != nil {
+			return PermissionAuditEvent{}, fmt.Errorf("audit: read %s of event %s: %w", column.name, e.ID, err)
+		}
+	}
+	return event, nil
+}
+
+// unmarshal is json.Unmarshal that keeps numbers as they are written.
+func unmarshal(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if rest := bytes.TrimSpace(text[decoder.InputOffset():]); len(rest) > 0 {
+		return fmt.Errorf("%d bytes after the end of the JSON value", len(rest))
+	}
+	return nil
+}

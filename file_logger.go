@@ -1,0 +1,114 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// FileOptions configure a FileAuditLogger. The zero value of each field means its
+// default.
+type FileOptions struct {
+	Buffer BufferOptions
+	// Mode is the permissions of files that are created. Defaults to 0o600, less
+	// the umask of the process. Files that exist keep theirs.
+	Mode fs.FileMode
+	// Sync says when the file is fsynced. Defaults to SyncBatch.
+	Sync SyncPolicy
+	// MaxSize is a size in bytes that the file does not pass: it is rotated
+	// before. A single batch may be larger; then it has a file of its own. 0: the
+	// file is not rotated for its size.
+	MaxSize int64
+	// MaxAge rotates a file that was begun longer ago, when the next batch comes.
+	// What counts is the time of its first event. 0: never.
+	MaxAge time.Duration
+	// MaxBackups is how many rotated files are kept; the oldest are deleted.
+	// 0: all of them, nothing is ever deleted.
+	MaxBackups int
+	// Compress gzips rotated files, in the background.
+	Compress bool
+}
+
+// withDefaults returns a copy of o, which may be nil, that is complete, or an error
+// that names every field that is wrong.
+func (o *FileOptions) withDefaults() (FileOptions, error) {
+	var options FileOptions
+	if o != nil {
+		options = *o
+	}
+	var c check
+	var err error
+	if options.Buffer, err = options.Buffer.withDefaults(); err != nil {
+		c.problems = append(c.problems, problemsOf(err)...)
+	}
+	if options.Mode&^fs.ModePerm != 0 {
+		c.add("Mode must be permission bits, 0 to 0o777: got %#o", uint32(options.Mode))
+	}
+	if options.Mode == 0 {
+		options.Mode = 0o600
+	}
+	checkEnum(&c, "Sync", syncNames, options.Sync)
+	if options.Sync == SyncNone && options.Buffer.Ack != AckQueued {
+		c.add("Sync none cannot keep what Buffer.Ack %v promises: use Sync batch or Ack queued", options.Buffer.Ack)
+	}
+	c.notNegative("MaxAge", options.MaxAge)
+	c.atLeastZero("MaxSize", options.MaxSize)
+	c.atLeastZero("MaxBackups", int64(options.MaxBackups))
+	return options, c.err()
+}
+
+// problemsOf takes an error of check.err apart.
+func problemsOf(err error) []error {
+	var problems joined
+	if errors.As(err, &problems) {
+		return problems
+	}
+	return []error{err}
+}
+
+// FileAuditLogger appends events to a file as newline-delimited JSON, a line each.
+// A batch is fsynced before it counts as written.
+//
+// The file is locked: it has one writer. It is rotated as the options say, and a
+// file that was moved, deleted or truncated by somebody else is noticed at the next
+// batch: the first two begin a new file at the same path. If the file ends in the
+// middle of a line when it is opened, as after a crash of the machine, that tail is
+// moved aside to a file with the suffix ".torn".
+type FileAuditLogger struct {
+	buffered
+
+	sink *fileSink
+}
+
+// NewFileAuditLogger opens the log at path, which is created if it is missing, as
+// are its directories, with mode 0700. Nil options are the defaults. It returns
+// ErrLocked if another logger has the file.
+func NewFileAuditLogger(path string, options *FileOptions) (*FileAuditLogger, error) {
+	complete, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	reporter := newReporter(complete.Buffer.OnError)
+	sink, err := openFileSink(path, complete, func(op string, err error) {
+		reporter.report(&BackgroundError{Op: op, Err: err})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("audit: open log: %w", err)
+	}
+	return &FileAuditLogger{newBuffered(complete.Buffer, &worker{lines: sink, reporter: reporter}), sink}, nil
+}
+
+// Reopen closes the file and opens the one that is now at the path, or a new one.
+// Call it after another program has renamed the file, as from a handler of SIGHUP.
+// It waits for a write that is under way, for at most CloseTimeout. If it fails, the
+// logger tries again with the next batch, and events wait meanwhile.
+func (l *FileAuditLogger) Reopen() error {
+	ctx, cancel := context.WithTimeout(context.Background(), l.queue.options.CloseTimeout)
+	defer cancel()
+	if err := l.request(ctx, l.sink.reopen); err != nil {
+		return fmt.Errorf("audit: reopen log: %w", err)
+	}
+	return nil
+}

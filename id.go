@@ -1,0 +1,116 @@
+package audit
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// EventID identifies one event: a UUID of version 7 (RFC 9562), so that ids sort
+// by time. The ids of one process ascend strictly, also when its clock is set
+// back. The zero EventID is no id; Record replaces it.
+type EventID [16]byte
+
+// lastIDTime is the time part of the newest id: milliseconds since 1970 in the
+// upper 52 bits and a fraction of a millisecond in the lower 12.
+var lastIDTime atomic.Uint64
+
+// NewEventID returns an id of the present moment that is greater than all that
+// it returned before. It may be called concurrently.
+func NewEventID() EventID { return newEventID(time.Now()) }
+
+// newEventID counts time in steps of 1/4096 ms (RFC 9562, section 6.2, method 3)
+// and takes the next free step when the clock has not moved on.
+func newEventID(now time.Time) EventID {
+	nanos := now.UnixNano()
+	if nanos < 0 {
+		nanos = 0
+	}
+	millis, rest := uint64(nanos)/1e6, uint64(nanos)%1e6
+	step := millis<<12 | rest*4096/1e6
+	for {
+		last := lastIDTime.Load()
+		if step <= last {
+			step = last + 1
+		}
+		if lastIDTime.CompareAndSwap(last, step) {
+			break
+		}
+	}
+	var id EventID
+	binary.BigEndian.PutUint64(id[:8], step>>12<<16|0x7000|step&0xfff)
+	binary.BigEndian.PutUint64(id[8:], rand.Uint64()&^(3<<62)|2<<62) //nolint:gosec // G404: an id must be unique, not secret; the source is seeded by the system
+	return id
+}
+
+// ParseEventID reads the text form of any UUID, 8-4-4-4-12 hexadecimal digits of
+// either case.
+func ParseEventID(text string) (EventID, error) {
+	var id EventID
+	err := id.UnmarshalText([]byte(text))
+	return id, err
+}
+
+// IsZero reports whether id is no id.
+func (id EventID) IsZero() bool { return id == EventID{} }
+
+// Time returns the moment in the id, exact to a millisecond, in UTC. It is the
+// zero time for a UUID of another version than 7.
+func (id EventID) Time() time.Time {
+	if id[6]>>4 != 7 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)).UTC() //nolint:gosec // G115: 48 bits
+}
+
+// String returns the text form, 36 bytes in lower case.
+func (id EventID) String() string { return string(id.appendText(make([]byte, 0, 36))) }
+
+func (id EventID) appendText(dst []byte) []byte {
+	dst = hex.AppendEncode(dst, id[:4])
+	dst = hex.AppendEncode(append(dst, '-'), id[4:6])
+	dst = hex.AppendEncode(append(dst, '-'), id[6:8])
+	dst = hex.AppendEncode(append(dst, '-'), id[8:10])
+	return hex.AppendEncode(append(dst, '-'), id[10:])
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (id EventID) MarshalText() ([]byte, error) { return id.appendText(nil), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler; see ParseEventID. After an
+// error id is unchanged.
+func (id *EventID) UnmarshalText(text []byte) error {
+	var parsed EventID
+	var digits [32]byte
+	n := 0
+	for i, c := range text {
+		switch {
+		case (i == 8 || i == 13 || i == 18 || i == 23) && c == '-':
+		case n < len(digits) && c != '-':
+			digits[n] = c
+			n++
+		default:
+			n = len(digits) + 1
+		}
+	}
+	if len(text) != 36 || n != len(digits) {
+		return fmt.Errorf("audit: parse event id %q: want 36 characters, xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", shorten(string(text)))
+	}
+	if _, err := hex.Decode(parsed[:], digits[:]); err != nil {
+		return fmt.Errorf("audit: parse event id %q: %w", text, err)
+	}
+	*id = parsed
+	return nil
+}
+
+// shorten keeps an unknown text from flooding an error.
+func shorten(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return s[:cutRune(s, most)] + "..."
+}

@@ -1,0 +1,201 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// OverflowPolicy says what Record does while the queue has no room.
+type OverflowPolicy uint8
+
+const (
+	// OverflowBlock makes Record wait, as long as its context and MaxWait allow.
+	OverflowBlock OverflowPolicy = iota
+	// OverflowDrop makes Record return ErrQueueFull at once. What was dropped is
+	// counted in Stats.Dropped and written to the log as an ActionGap event.
+	// Critical events, denied or bypassed, wait all the same.
+	OverflowDrop
+)
+
+// String returns "block" or "drop", as in the settings.
+func (p OverflowPolicy) String() string { return enumName(overflowNames, p) }
+
+// AckMode says when Record returns.
+type AckMode uint8
+
+const (
+	// AckQueued: once the event is queued. What kill -9 or a power cut then loses
+	// is at most FlushInterval plus the time of one write.
+	AckQueued AckMode = iota
+	// AckCritical: denied and bypassed events once they are durable, all others
+	// once they are queued.
+	AckCritical
+	// AckDurable: once the event is durable, that is fsynced or committed.
+	AckDurable
+)
+
+// String returns "queued", "critical" or "durable", as in the settings.
+func (m AckMode) String() string { return enumName(ackNames, m) }
+
+// SyncPolicy says when a file is fsynced.
+type SyncPolicy uint8
+
+const (
+	// SyncBatch: after every batch.
+	SyncBatch SyncPolicy = iota
+	// SyncNone: at Flush, at rotation and at Shutdown only. A power cut then loses
+	// what the operating system had not written yet. Refused with AckDurable and
+	// AckCritical, which promise more.
+	SyncNone
+)
+
+// String returns "batch" or "none", as in the settings.
+func (p SyncPolicy) String() string { return enumName(syncNames, p) }
+
+// The names of the enums, in the settings and in errors, by value.
+var (
+	overflowNames = []string{"block", "drop"}
+	ackNames      = []string{"queued", "critical", "durable"}
+	syncNames     = []string{"batch", "none"}
+)
+
+func enumName[T ~uint8](names []string, value T) string {
+	if int(value) < len(names) {
+		return names[value]
+	}
+	return fmt.Sprintf("unknown(%d)", uint8(value))
+}
+
+// BufferOptions configure the queue and the worker of a logger. The zero value of
+// each field means its default.
+type BufferOptions struct {
+	// QueueSize is the most events that wait to be written, those in the batch
+	// that is being written included. Defaults to 16384.
+	QueueSize int
+	// QueueBytes is the most bytes that they take up, encoded. An event that is
+	// larger is taken when the queue is empty. Defaults to 32 MiB.
+	QueueBytes int64
+	// BatchSize is the most events of one write. It may not be greater than
+	// QueueSize. Defaults to 4096, or to QueueSize if that is less. A batch holds
+	// at most MaxBatchBytes too.
+	BatchSize int
+	// FlushInterval is the longest that an event nobody waits for stays in a
+	// batch that is not full, while the sink is free to take it. It runs from the
+	// first event of the batch, however many follow. Defaults to 500 ms.
+	FlushInterval time.Duration
+	// Overflow says what Record does without room. Defaults to OverflowBlock.
+	Overflow OverflowPolicy
+	// MaxWait is the longest that Record waits, for room and for the
+	// acknowledgement together, besides its context. 0: the context alone decides.
+	MaxWait time.Duration
+	// Ack says when Record returns. Defaults to AckQueued: an event is then in
+	// memory only when Record returns, and kill -9 or a power cut loses the events
+	// of the last FlushInterval and of the write that was under way.
+	Ack AckMode
+	// CloseTimeout bounds Close. Defaults to 10 s.
+	CloseTimeout time.Duration
+	// Redact hides secrets in the metadata. Defaults to DefaultRedactor;
+	// NoRedaction turns it off.
+	Redact Redactor
+	// OnError receives what goes wrong in the background, mostly a
+	// *BackgroundError or a *DeadLetterError. It is called from a goroutine of its
+	// own, one error after the other; if it hangs, later errors are counted and
+	// dropped, and nobody waits for it. Defaults to an Error record on
+	// slog.Default, at most one every ten seconds.
+	OnError func(error)
+}
+
+// MaxBatchBytes is the most that one batch holds, in bytes of encoded events.
+const MaxBatchBytes = 1 << 20
+
+// withDefaults returns a copy of o, which may be nil, that is complete, or an error
+// that names every field that is wrong.
+func (o *BufferOptions) withDefaults() (BufferOptions, error) {
+	var options BufferOptions
+	if o != nil {
+		options = *o
+	}
+	var c check
+	c.atLeastZero("Buffer.QueueSize", int64(options.QueueSize))
+	c.atLeastZero("Buffer.QueueBytes", options.QueueBytes)
+	c.atLeastZero("Buffer.BatchSize", int64(options.BatchSize))
+	c.notNegative("Buffer.FlushInterval", options.FlushInterval)
+	c.notNegative("Buffer.MaxWait", options.MaxWait)
+	c.notNegative("Buffer.CloseTimeout", options.CloseTimeout)
+	checkEnum(&c, "Buffer.Overflow", overflowNames, options.Overflow)
+	checkEnum(&c, "Buffer.Ack", ackNames, options.Ack)
+
+	setDefault(&options.QueueSize, 16384)
+	setDefault(&options.QueueBytes, 32<<20)
+	if options.BatchSize > options.QueueSize && options.QueueSize > 0 {
+		c.add("Buffer.BatchSize must be at most QueueSize, which is %d: got %d", options.QueueSize, options.BatchSize)
+	}
+	setDefault(&options.BatchSize, min(4096, options.QueueSize))
+	setDefault(&options.FlushInterval, 500*time.Millisecond)
+	setDefault(&options.CloseTimeout, 10*time.Second)
+	if options.Redact == nil {
+		options.Redact = DefaultRedactor
+	}
+	if options.OnError == nil {
+		options.OnError = logErrors()
+	}
+	return options, c.err()
+}
+
+func setDefault[T int | int64 | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// check collects what is wrong with options, so that all of it is reported at once.
+type check struct{ problems []error }
+
+func (c *check) add(format string, args ...any) {
+	c.problems = append(c.problems, fmt.Errorf(format, args...))
+}
+
+func (c *check) atLeastZero(field string, value int64) {
+	if value < 0 {
+		c.add("%s must not be negative: got %d", field, value)
+	}
+}
+
+func (c *check) notNegative(field string, value time.Duration) {
+	if value < 0 {
+		c.add("%s must not be negative: got %v", field, value)
+	}
+}
+
+func checkEnum[T ~uint8](c *check, field string, names []string, value T) {
+	if int(value) >= len(names) {
+		c.add("%s must be one of %v: got %d", field, names, value)
+	}
+}
+
+func (c *check) err() error {
+	if len(c.problems) == 0 {
+		return nil
+	}
+	return fmt.Errorf("audit: invalid options: %w", joined(c.problems))
+}
+
+// joined is errors.Join on one line.
+type joined []error
+
+func (j joined) Error() string {
+	text := ""
+	for i, err := range j {
+		if i > 0 {
+			text += "; "
+		}
+		text += err.Error()
+	}
+	return text
+}
+
+func (j joined) Unwrap() []error { return j }
+
+var _ error = joined(nil)
+var errNilSink = errors.New("audit: sink is nil: give the logger something to write to")

@@ -1,0 +1,375 @@
+package audit
+
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// queue holds the events between Record and the worker. They collect in the open
+// batch; a full one is sealed and goes through the channel. The worker takes the
+// open batch itself when somebody waits for it or its time has come, so that
+// while one batch is being written the next one fills.
+//
+// The lock is held to copy bytes and to count, never to encode, write or wait.
+type queue struct {
+	options BufferOptions
+	lines   bool // batches hold lines, not columns
+
+	sealed chan *batch   // full batches in order; never blocks the sender, see newQueue
+	wake   chan struct{} // capacity 1: the state of the open batch has changed, or the queue is closing
+
+	mu       sync.Mutex
+	open     *batch // the youngest; nil if there is none
+	oldest   *batch // the batches that are not finished: a list from here to youngest
+	youngest *batch
+	events   int        // in the queue, gap events not counted
+	bytes    int64      // that they take up
+	waiting  *list.List // of *roomWaiter: those who wait for room, in order
+	dropped  gap        // since the last gap event
+	closing  bool
+	stats    Stats
+}
+
+// roomWaiter is a Record that waits for room. Who makes the room puts its event
+// into the queue for it.
+type roomWaiter struct {
+	event    *encoder
+	durable  bool          // it will wait for the ack too
+	place    *list.Element // in queue.waiting
+	done     chan struct{} // closed by whoever decides, under the lock
+	accepted receipt
+	err      error
+}
+
+// gap is a stretch of dropped events.
+type gap struct {
+	events       uint64
+	since, until time.Time
+}
+
+func newQueue(options BufferOptions, lines bool) *queue {
+	// How many full batches can there be at once? Those that are full by number
+	// hold BatchSize events each; of those that are full by size, two in a row
+	// hold more than MaxBatchBytes. There is at most one gap event for each batch.
+	byNumber := options.QueueSize/options.BatchSize + 2
+	bySize := 2*options.QueueBytes/MaxBatchBytes + 4
+	full := min(int64(byNumber)+bySize, int64(options.QueueSize)+2)
+	return &queue{
+		options: options, lines: lines,
+		sealed:  make(chan *batch, 2*full),
+		wake:    make(chan struct{}, 1),
+		waiting: list.New(),
+	}
+}
+
+// submit encodes event and queues it, and never waits: not for room either.
+func (q *queue) submit(ctx context.Context, event *PermissionAuditEvent) (receipt, error) {
+	e := newEncoder()
+	if err := e.encode(ctx, event, q.options.Redact); err != nil {
+		e.free()
+		q.refuse()
+		return receipt{}, err
+	}
+	if q.lines {
+		e.line = append(e.appendLine(e.line[:0]), '\n')
+	}
+	critical := event.critical()
+	durable := q.options.Ack == AckDurable || q.options.Ack == AckCritical && critical
+
+	q.mu.Lock()
+	switch {
+	case q.closing:
+		q.stats.Refused++
+		q.mu.Unlock()
+		e.free()
+		return receipt{}, ErrClosed
+	case q.waiting.Len() == 0 && q.hasRoom(e):
+		accepted := q.accept(e, durable)
+		q.mu.Unlock()
+		e.free()
+		return accepted.bounded(), nil
+	case q.options.Overflow == OverflowDrop && !critical:
+		q.drop(e)
+		q.mu.Unlock()
+		e.free()
+		return receipt{}, fmt.Errorf("%w: dropped by policy", ErrQueueFull)
+	}
+	room := &roomWaiter{event: e, durable: durable, done: make(chan struct{})}
+	room.place = q.waiting.PushBack(room)
+	q.mu.Unlock()
+	return receipt{queue: q, room: room}.bounded(), nil
+}
+
+func (q *queue) refuse() {
+	q.mu.Lock()
+	q.stats.Refused++
+	q.mu.Unlock()
+}
+
+// size is what e takes up in a batch.
+func (q *queue) size(e *encoder) int {
+	if q.lines {
+		return len(e.line)
+	}
+	return e.size()
+}
+
+func (q *queue) hasRoom(e *encoder) bool {
+	return q.events == 0 ||
+		q.events < q.options.QueueSize && q.bytes+int64(q.size(e)) <= q.options.QueueBytes
+}
+
+// accept queues an event for which there is room.
+func (q *queue) accept(e *encoder, durable bool) receipt {
+	b := q.add(e)
+	accepted := receipt{queue: q, index: b.events - 1}
+	q.events++
+	q.bytes += int64(q.size(e))
+	b.size += int64(q.size(e))
+	q.stats.Recorded++
+	q.stats.Pending++
+	if e.sanitized != nil {
+		q.stats.Sanitized++
+	}
+	if durable {
+		accepted.ack = b.waiter()
+		q.signal()
+	}
+	q.sealIfFull(b)
+	return accepted
+}
+
+// add appends an event to the open batch, or to a new one if it does not fit.
+func (q *queue) add(e *encoder) *batch {
+	if q.open != nil && q.open.events > 0 && q.open.bytes()+q.size(e) > MaxBatchBytes {
+		q.seal()
+	}
+	b := q.ensureOpen()
+	if b.events == 0 {
+		b.opened = time.Now()
+		q.signal() // the worker watches its time
+	}
+	if q.lines {
+		b.addLine(e.line)
+	} else {
+		b.addColumns(&e.parts)
+	}
+	return b
+}
+
+// ensureOpen returns the open batch.
+func (q *queue) ensureOpen() *batch {
+	if q.open == nil {
+		q.open = newBatch(time.Now())
+		if q.youngest == nil {
+			q.oldest = q.open
+		} else {
+			q.youngest.next = q.open
+		}
+		q.youngest = q.open
+	}
+	return q.open
+}
+
+func (q *queue) sealIfFull(b *batch) {
+	if b.events >= q.options.BatchSize {
+		q.seal()
+	}
+}
+
+func (q *queue) seal() {
+	q.sealed <- q.open
+	q.open = nil
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default: // the worker has not seen the last one yet
+	}
+}
+
+// drop counts an event that OverflowDrop does not take.
+func (q *queue) drop(e *encoder) {
+	q.stats.Recorded++
+	q.stats.Dropped++
+	if e.sanitized != nil {
+		q.stats.Sanitized++
+	}
+	now := time.Now()
+	if q.dropped.events++; q.dropped.events == 1 {
+		q.dropped.since = now
+	}
+	q.dropped.until = now
+}
+
+// take returns the next batch to write, nil if there is none yet: then in is how
+// long it takes until there is one, if nothing happens before; negative: for ever.
+// finished says that the queue is closed and empty.
+func (q *queue) take() (b *batch, in time.Duration, finished bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	select {
+	case b = <-q.sealed:
+		return b, 0, false
+	default:
+	}
+	b = q.open
+	if b == nil {
+		return nil, -1, q.closing
+	}
+	in = time.Until(b.opened.Add(q.options.FlushInterval))
+	if b.urgent || b.flush || q.closing || in <= 0 {
+		q.open = nil
+		return b, 0, false
+	}
+	return nil, in, false
+}
+
+// settle counts events of a batch as written or, with dead, as dead letters.
+func (q *queue) settle(b *batch, from, to int, dead error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	gaps := b.gapsIn(from, to)
+	events := uint64(to - from - gaps) //nolint:gosec // G115: not negative
+	q.stats.Gaps += uint64(gaps)       //nolint:gosec // G115: not negative
+	q.stats.Pending -= events
+	if dead == nil {
+		q.stats.Written += events
+		q.stats.LastWrite = time.Now()
+		return
+	}
+	q.stats.DeadLettered += events
+	if b.ack != nil {
+		if b.ack.dead == nil {
+			b.ack.dead = make(map[int]error)
+		}
+		b.ack.dead[from] = dead
+	}
+}
+
+// finish gives back the room of a batch that the worker is done with, tells those
+// who wait for it, and lets those in who wait for room. err is why it was given up.
+func (q *queue) finish(b *batch, err error) {
+	q.mu.Lock()
+	q.oldest = b.next
+	if q.oldest == nil {
+		q.youngest = nil
+	}
+	q.events -= b.events - len(b.gaps)
+	q.bytes -= b.size
+	if q.dropped.events > 0 {
+		q.addGap()
+	}
+	for next := q.waiting.Front(); next != nil; next = q.waiting.Front() {
+		room := next.Value.(*roomWaiter)
+		if !q.hasRoom(room.event) {
+			break
+		}
+		q.waiting.Remove(next)
+		room.accepted = q.accept(room.event, room.durable)
+		close(room.done)
+	}
+	waiters := b.ack
+	q.mu.Unlock()
+	if waiters != nil {
+		waiters.err = err
+		close(waiters.done)
+	}
+	b.free()
+}
+
+// addGap queues the event that says what was dropped. There is always room for it.
+func (q *queue) addGap() {
+	dropped := q.dropped
+	q.dropped = gap{}
+	e := newEncoder()
+	defer e.free()
+	event := PermissionAuditEvent{
+		Action: ActionGap, Granted: true, Timestamp: dropped.until,
+		Metadata: map[string]any{
+			"dropped":      dropped.events,
+			MetadataReason: ErrQueueFull.Error(),
+			"since":        string(appendTime(nil, dropped.since.UTC())),
+			"until":        string(appendTime(nil, dropped.until.UTC())),
+		},
+	}
+	if err := e.encode(context.Background(), &event, NoRedaction); err != nil {
+		panic(err) // only an action can be refused
+	}
+	if q.lines {
+		e.line = append(e.appendLine(e.line[:0]), '\n')
+	}
+	b := q.add(e)
+	b.gaps = append(b.gaps, b.events-1)
+	q.sealIfFull(b)
+}
+
+// close turns away those who wait for room, and all who come later. It reports
+// whether it was the first call.
+func (q *queue) close() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closing {
+		return false
+	}
+	q.closing = true
+	for next := q.waiting.Front(); next != nil; next = q.waiting.Front() {
+		room := q.waiting.Remove(next).(*roomWaiter)
+		room.err = ErrClosed
+		q.stats.Refused++
+		close(room.done)
+	}
+	q.signal()
+	return true
+}
+
+// leave takes a Record that does not want to wait any longer out of the line. It
+// reports whether that was in time: otherwise its event has been decided on.
+func (q *queue) leave(room *roomWaiter) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	select {
+	case <-room.done:
+		return false
+	default:
+	}
+	q.waiting.Remove(room.place)
+	q.stats.Refused++
+	return true
+}
+
+// flush returns the ack of a batch after which the sink is flushed.
+func (q *queue) flush() (*ack, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closing {
+		return nil, ErrClosed
+	}
+	b := q.ensureOpen()
+	b.flush = true
+	q.signal()
+	return b.waiter(), nil
+}
+
+// failed notes an error of the sink.
+func (q *queue) failed(err error) {
+	q.mu.Lock()
+	q.stats.LastError, q.stats.LastErrorTime = err, time.Now()
+	q.mu.Unlock()
+}
+
+func (q *queue) snapshot() Stats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	stats := q.stats
+	for b := q.oldest; b != nil && stats.OldestPending.IsZero(); b = b.next {
+		if b.events > len(b.gaps) {
+			stats.OldestPending = b.opened
+		}
+	}
+	return stats
+}

@@ -1,0 +1,80 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// receipt is what a Record has to wait for: room, then the ack.
+type receipt struct {
+	queue    *queue
+	room     *roomWaiter // nil: it has its place
+	ack      *ack        // nil: it need not wait for one
+	index    int         // of the event in its batch
+	deadline time.Time   // by MaxWait; zero: none
+}
+
+// bounded starts the clock of MaxWait if there is something to wait for.
+func (r receipt) bounded() receipt {
+	if (r.room != nil || r.ack != nil) && r.queue.options.MaxWait > 0 {
+		r.deadline = time.Now().Add(r.queue.options.MaxWait)
+	}
+	return r
+}
+
+// wait waits for what the receipt says. ctx and the deadline bound it; an event
+// that has its place keeps it.
+func (r receipt) wait(ctx context.Context) error {
+	if r.room == nil && r.ack == nil {
+		return nil
+	}
+	var done <-chan struct{}
+	if ctx != nil {
+		done = ctx.Done()
+	}
+	var expired <-chan time.Time
+	if !r.deadline.IsZero() {
+		timer := time.NewTimer(time.Until(r.deadline))
+		defer timer.Stop()
+		expired = timer.C
+	}
+	if r.room != nil {
+		select {
+		case <-r.room.done:
+		case <-done:
+			if r.queue.leave(r.room) {
+				r.room.event.free()
+				return fmt.Errorf("%w: %w", ErrQueueFull, context.Cause(ctx))
+			}
+		case <-expired:
+			if r.queue.leave(r.room) {
+				r.room.event.free()
+				return fmt.Errorf("%w: MaxWait of %v passed", ErrQueueFull, r.queue.options.MaxWait)
+			}
+		}
+		r.room.event.free()
+		if r.room.err != nil {
+			return r.room.err
+		}
+		r.ack, r.index = r.room.accepted.ack, r.room.accepted.index
+	}
+	if r.ack == nil {
+		return nil
+	}
+	select {
+	case <-r.ack.done:
+	default:
+		select {
+		case <-r.ack.done:
+		case <-done:
+			return fmt.Errorf("%w: %w", ErrNotDurable, context.Cause(ctx))
+		case <-expired:
+			return fmt.Errorf("%w: MaxWait of %v passed", ErrNotDurable, r.queue.options.MaxWait)
+		}
+	}
+	if err := r.ack.result(r.index); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotDurable, err)
+	}
+	return nil
+}
