@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"sync/atomic"
 )
@@ -60,12 +61,15 @@ func (noopLogger) Record(context.Context, PermissionAuditEvent) error { return n
 // restore puts that one back, unless somebody else configured another since; it
 // closes nothing. Tests defer it.
 func ConfigureAuditLogger(logger AuditLogger) (restore func()) {
-	var mine *configuration
+	mine, before := configure(logger)
+	return func() { current.CompareAndSwap(mine, before) }
+}
+
+func configure(logger AuditLogger) (mine, before *configuration) {
 	if !isNil(logger) && logger != AuditLogger(noopLogger{}) {
 		mine = &configuration{logger}
 	}
-	before := current.Swap(mine)
-	return func() { current.CompareAndSwap(mine, before) }
+	return mine, current.Swap(mine)
 }
 
 // isNil reports whether v is nil or holds a nil pointer, map, func, ...
@@ -106,8 +110,18 @@ func EmitPermissionAuditEvent(ctx context.Context, event PermissionAuditEvent) e
 }
 
 // emit is apart so that EmitPermissionAuditEvent stays small enough to be inlined.
+// A logger that was replaced and closed between the look at current and the call
+// loses nothing: the event goes to its successor.
 func emit(ctx context.Context, event PermissionAuditEvent) error {
-	return CurrentAuditLogger().Record(ctx, event)
+	for c := current.Load(); c != nil; {
+		err := c.logger.Record(ctx, event)
+		now := current.Load()
+		if now == c || !errors.Is(err, ErrClosed) {
+			return err
+		}
+		c = now
+	}
+	return nil
 }
 
 // Flush flushes the configured logger, if it is a Flusher.

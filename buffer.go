@@ -275,7 +275,7 @@ func (l *buffered) because(cause error) error {
 	if stats.LastError == nil || stats.LastErrorTime.Before(stats.LastWrite) {
 		return cause
 	}
-	return joined{cause, stats.LastError}
+	return join(cause, stats.LastError)
 }
 
 // Stats returns what became of the events so far.

@@ -138,3 +138,36 @@ func isPermanent(err error) bool {
 	var permanent *permanentError
 	return errors.As(err, &permanent)
 }
+
+// errNilSink is returned by the constructors.
+var errNilSink = errors.New("audit: sink is nil: give the logger something to write to")
+
+// joined is several errors on one line.
+type joined []error
+
+func (j joined) Error() string {
+	texts := make([]string, len(j))
+	for i, err := range j {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (j joined) Unwrap() []error { return j }
+
+// join is errors.Join on one line: nil if all are nil.
+func join(errs ...error) error {
+	var all joined
+	for _, err := range errs {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	return all
+}

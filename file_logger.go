@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -39,33 +38,21 @@ func (o *FileOptions) withDefaults() (FileOptions, error) {
 		options = *o
 	}
 	var c check
-	var err error
-	if options.Buffer, err = options.Buffer.withDefaults(); err != nil {
-		c.problems = append(c.problems, problemsOf(err)...)
-	}
+	options.Buffer = c.buffer(options.Buffer)
 	if options.Mode&^fs.ModePerm != 0 {
-		c.add("Mode must be permission bits, 0 to 0o777: got %#o", uint32(options.Mode))
+		c.add("Mode", "must be permission bits, 0 to 0o777: got %#o", uint32(options.Mode))
 	}
 	if options.Mode == 0 {
 		options.Mode = 0o600
 	}
 	checkEnum(&c, "Sync", syncNames, options.Sync)
 	if options.Sync == SyncNone && options.Buffer.Ack != AckQueued {
-		c.add("Sync none cannot keep what Buffer.Ack %v promises: use Sync batch or Ack queued", options.Buffer.Ack)
+		c.add("Sync", "none cannot keep what Buffer.Ack %v promises: use Sync batch or Ack queued", options.Buffer.Ack)
 	}
 	c.notNegative("MaxAge", options.MaxAge)
-	c.atLeastZero("MaxSize", options.MaxSize)
-	c.atLeastZero("MaxBackups", int64(options.MaxBackups))
+	c.notNegativeInt("MaxSize", options.MaxSize)
+	c.notNegativeInt("MaxBackups", int64(options.MaxBackups))
 	return options, c.err()
-}
-
-// problemsOf takes an error of check.err apart.
-func problemsOf(err error) []error {
-	var problems joined
-	if errors.As(err, &problems) {
-		return problems
-	}
-	return []error{err}
 }
 
 // FileAuditLogger appends events to a file as newline-delimited JSON, a line each.

@@ -95,7 +95,7 @@ func openLocked(path string, mode fs.FileMode) (*os.File, error) {
 			err = lock(file)
 		}
 		if err != nil {
-			return nil, errors.Join(err, file.Close())
+			return nil, join(err, file.Close())
 		}
 		// Who had the lock may have renamed the file before letting it go.
 		if now, err := os.Lstat(path); err == nil && os.SameFile(info, now) {

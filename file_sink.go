@@ -52,8 +52,8 @@ func (s *fileSink) open() error {
 		return explainOpen(s.path, err)
 	}
 	// The directory entry is durable before anything is acknowledged.
-	if err := errors.Join(syncDirectory(filepath.Dir(s.path)), s.adopt(file)); err != nil {
-		return errors.Join(err, file.Close())
+	if err := join(syncDirectory(filepath.Dir(s.path)), s.adopt(file)); err != nil {
+		return join(err, file.Close())
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func (s *fileSink) writeLines(_ context.Context, lines []byte) error {
 	}
 	if _, err := s.file.Write(lines); err != nil {
 		if undo := s.file.Truncate(s.size); undo != nil {
-			s.spoiled = errors.Join(err, undo)
+			s.spoiled = join(err, undo)
 		}
 		return err
 	}
@@ -207,7 +207,7 @@ func (s *fileSink) replace() error {
 			err = os.Rename(s.path, rotated)
 		}
 		if err != nil {
-			return errors.Join(s.spoiled, err)
+			return join(s.spoiled, err)
 		}
 		s.report("rotate", fmt.Errorf("%s is not written to any more, it is now %s: %w", s.path, rotated, s.spoiled))
 	}
@@ -224,7 +224,7 @@ func (s *fileSink) reopen() error {
 	}
 	err := s.release()
 	if opened := s.open(); opened != nil {
-		return errors.Join(err, opened)
+		return join(err, opened)
 	}
 	s.janitor.kick()
 	if err != nil {
@@ -242,7 +242,7 @@ func (s *fileSink) release() error {
 	if s.unsynced {
 		err = s.sync()
 	}
-	err = errors.Join(err, s.file.Close())
+	err = join(err, s.file.Close())
 	s.file, s.unsynced, s.spoiled = nil, false, nil
 	return err
 }

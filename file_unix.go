@@ -49,7 +49,7 @@ func syncDirectory(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(directory.Sync(), directory.Close())
+	return join(directory.Sync(), directory.Close())
 }
 
 // linkCount is how many names a file has.

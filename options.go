@@ -117,19 +117,19 @@ func (o *BufferOptions) withDefaults() (BufferOptions, error) {
 		options = *o
 	}
 	var c check
-	c.atLeastZero("Buffer.QueueSize", int64(options.QueueSize))
-	c.atLeastZero("Buffer.QueueBytes", options.QueueBytes)
-	c.atLeastZero("Buffer.BatchSize", int64(options.BatchSize))
-	c.notNegative("Buffer.FlushInterval", options.FlushInterval)
-	c.notNegative("Buffer.MaxWait", options.MaxWait)
-	c.notNegative("Buffer.CloseTimeout", options.CloseTimeout)
-	checkEnum(&c, "Buffer.Overflow", overflowNames, options.Overflow)
-	checkEnum(&c, "Buffer.Ack", ackNames, options.Ack)
+	c.notNegativeInt("QueueSize", int64(options.QueueSize))
+	c.notNegativeInt("QueueBytes", options.QueueBytes)
+	c.notNegativeInt("BatchSize", int64(options.BatchSize))
+	c.notNegative("FlushInterval", options.FlushInterval)
+	c.notNegative("MaxWait", options.MaxWait)
+	c.notNegative("CloseTimeout", options.CloseTimeout)
+	checkEnum(&c, "Overflow", overflowNames, options.Overflow)
+	checkEnum(&c, "Ack", ackNames, options.Ack)
 
 	setDefault(&options.QueueSize, 16384)
 	setDefault(&options.QueueBytes, 32<<20)
 	if options.BatchSize > options.QueueSize && options.QueueSize > 0 {
-		c.add("Buffer.BatchSize must be at most QueueSize, which is %d: got %d", options.QueueSize, options.BatchSize)
+		c.add("BatchSize", "must be at most QueueSize, which is %d: got %d", options.QueueSize, options.BatchSize)
 	}
 	setDefault(&options.BatchSize, min(4096, options.QueueSize))
 	setDefault(&options.FlushInterval, 500*time.Millisecond)
@@ -149,53 +149,62 @@ func setDefault[T int | int64 | time.Duration](field *T, value T) {
 	}
 }
 
-// check collects what is wrong with options, so that all of it is reported at once.
-type check struct{ problems []error }
+// optionsError names every option that is wrong.
+type optionsError []optionError
 
-func (c *check) add(format string, args ...any) {
-	c.problems = append(c.problems, fmt.Errorf(format, args...))
+// optionError is one of them: its field, and the rule that its value breaks.
+type optionError struct{ field, problem string }
+
+func (e optionsError) Error() string {
+	text := "audit: invalid options"
+	separator := ": "
+	for _, wrong := range e {
+		text += separator + wrong.field + " " + wrong.problem
+		separator = "; "
+	}
+	return text
 }
 
-func (c *check) atLeastZero(field string, value int64) {
+// check collects what is wrong with options, so that all of it is reported at once.
+type check struct{ wrong optionsError }
+
+func (c *check) add(field, format string, args ...any) {
+	c.wrong = append(c.wrong, optionError{field, fmt.Sprintf(format, args...)})
+}
+
+func (c *check) notNegativeInt(field string, value int64) {
 	if value < 0 {
-		c.add("%s must not be negative: got %d", field, value)
+		c.add(field, "must not be negative: got %d", value)
 	}
 }
 
 func (c *check) notNegative(field string, value time.Duration) {
 	if value < 0 {
-		c.add("%s must not be negative: got %v", field, value)
+		c.add(field, "must not be negative: got %v", value)
 	}
 }
 
 func checkEnum[T ~uint8](c *check, field string, names []string, value T) {
 	if int(value) >= len(names) {
-		c.add("%s must be one of %v: got %d", field, names, value)
+		c.add(field, "must be one of %v: got %d", names, value)
 	}
+}
+
+// buffer completes the field Buffer of other options.
+func (c *check) buffer(options BufferOptions) BufferOptions {
+	complete, err := options.withDefaults()
+	var wrong optionsError
+	if errors.As(err, &wrong) {
+		for _, w := range wrong {
+			c.wrong = append(c.wrong, optionError{"Buffer." + w.field, w.problem})
+		}
+	}
+	return complete
 }
 
 func (c *check) err() error {
-	if len(c.problems) == 0 {
+	if len(c.wrong) == 0 {
 		return nil
 	}
-	return fmt.Errorf("audit: invalid options: %w", joined(c.problems))
+	return c.wrong
 }
-
-// joined is errors.Join on one line.
-type joined []error
-
-func (j joined) Error() string {
-	text := ""
-	for i, err := range j {
-		if i > 0 {
-			text += "; "
-		}
-		text += err.Error()
-	}
-	return text
-}
-
-func (j joined) Unwrap() []error { return j }
-
-var _ error = joined(nil)
-var errNilSink = errors.New("audit: sink is nil: give the logger something to write to")

@@ -151,7 +151,7 @@ func (j *janitor) tidy() error {
 		return err
 	}
 	for j.keep > 0 && len(names) > j.keep {
-		if err := errors.Join(remove(names[0]), remove(names[0]+gzipSuffix)); err != nil {
+		if err := join(remove(names[0]), remove(names[0]+gzipSuffix)); err != nil {
 			return err
 		}
 		names = names[1:]
@@ -176,7 +176,7 @@ func (j *janitor) gzip(name string) error {
 	if _, err := os.Lstat(name + gzipSuffix); err != nil {
 		part := name + gzipSuffix + partSuffix
 		if err := j.copyGzip(part, name); err != nil {
-			return errors.Join(err, remove(part))
+			return join(err, remove(part))
 		}
 		if err := os.Rename(part, name+gzipSuffix); err != nil {
 			return err
@@ -193,7 +193,7 @@ func (j *janitor) copyGzip(to, from string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, source.Close()) }()
+	defer func() { err = join(err, source.Close()) }()
 	info, err := source.Stat()
 	if err != nil {
 		return err
@@ -202,7 +202,7 @@ func (j *janitor) copyGzip(to, from string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, target.Close()) }()
+	defer func() { err = join(err, target.Close()) }()
 	compressor := gzip.NewWriter(target)
 	if _, err := io.Copy(compressor, interruptible{j.ctx, source}); err != nil {
 		return err

@@ -28,7 +28,7 @@ func setTornTailAside(file *os.File, path string, size int64) (whole int64, err 
 	if err == nil {
 		_, err = aside.Write([]byte{'\n'})
 	}
-	if err = errors.Join(err, aside.Sync(), aside.Close()); err != nil {
+	if err = join(err, aside.Sync(), aside.Close()); err != nil {
 		return 0, fmt.Errorf("set torn tail aside: %w", err)
 	}
 	if err := syncParent(path); err != nil {
