@@ -99,6 +99,7 @@ func (q *queue) submit(ctx context.Context, event *PermissionAuditEvent) (receip
 	}
 	room := &roomWaiter{event: e, durable: durable, done: make(chan struct{})}
 	room.place = q.waiting.PushBack(room)
+	q.hurry()
 	q.mu.Unlock()
 	return receipt{queue: q, room: room}.bounded(), nil
 }
@@ -192,6 +193,15 @@ func (q *queue) signal() {
 	}
 }
 
+// hurry has the open batch written without waiting for FlushInterval, since there
+// is no room beside it.
+func (q *queue) hurry() {
+	if q.open != nil {
+		q.open.urgent = true
+		q.signal()
+	}
+}
+
 // drop counts an event that OverflowDrop does not take.
 func (q *queue) drop(e *encoder) {
 	q.stats.Recorded++
@@ -202,6 +212,7 @@ func (q *queue) drop(e *encoder) {
 	now := time.Now()
 	if q.dropped.events++; q.dropped.events == 1 {
 		q.dropped.since = now
+		q.hurry()
 	}
 	q.dropped.until = now
 }
@@ -272,6 +283,9 @@ func (q *queue) finish(b *batch, err error) {
 		q.waiting.Remove(next)
 		room.accepted = q.accept(room.event, room.durable)
 		close(room.done)
+	}
+	if q.waiting.Len() > 0 {
+		q.hurry()
 	}
 	waiters := b.ack
 	q.mu.Unlock()
