@@ -25,7 +25,7 @@ setup: ## install what the tests need and is missing (jq)
 	@scripts/setup.sh
 
 .PHONY: test
-test: gofumpt tidy vet lint workspace test-go cover ## everything that a change must pass
+test: setup gofumpt tidy vet lint workspace test-go cover ## everything that a change must pass
 
 .PHONY: test-go
 test-go: ## only the Go tests of every module, with -race; RUN picks, COUNT repeats

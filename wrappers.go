@@ -67,22 +67,22 @@ func (r running) wait(context.Context) error { return <-r }
 // errors joined. Flush and Shutdown go to all at the same time. Nil loggers are
 // left out.
 func MultiLogger(loggers ...AuditLogger) LifecycleLogger {
-	var m multiLogger
+	m := &multiLogger{}
 	for _, logger := range loggers {
 		if !isNil(logger) {
-			m = append(m, logger)
+			m.loggers = append(m.loggers, logger)
 		}
 	}
 	return m
 }
 
-type multiLogger []AuditLogger
+type multiLogger struct{ loggers []AuditLogger }
 
-func (m multiLogger) Record(ctx context.Context, event PermissionAuditEvent) error {
+func (m *multiLogger) Record(ctx context.Context, event PermissionAuditEvent) error {
 	return m.begin(ctx, event).wait(ctx)
 }
 
-func (m multiLogger) begin(ctx context.Context, event PermissionAuditEvent) submission {
+func (m *multiLogger) begin(ctx context.Context, event PermissionAuditEvent) submission {
 	now := time.Now()
 	if event.ID.IsZero() {
 		event.ID = newEventID(now)
@@ -90,8 +90,8 @@ func (m multiLogger) begin(ctx context.Context, event PermissionAuditEvent) subm
 	if event.Timestamp.IsZero() {
 		event.Timestamp = now
 	}
-	begun := make(submissions, len(m))
-	for i, logger := range m {
+	begun := make(submissions, len(m.loggers))
+	for i, logger := range m.loggers {
 		begun[i] = begin(ctx, logger, event)
 	}
 	return begun
@@ -110,19 +110,19 @@ func (s submissions) wait(ctx context.Context) error {
 	return join(all...)
 }
 
-func (m multiLogger) Flush(ctx context.Context) error {
+func (m *multiLogger) Flush(ctx context.Context) error {
 	return m.all(func(logger AuditLogger) error { return flushLogger(ctx, logger) })
 }
 
-func (m multiLogger) Shutdown(ctx context.Context) error {
+func (m *multiLogger) Shutdown(ctx context.Context) error {
 	return m.all(func(logger AuditLogger) error { return shutdownLogger(ctx, logger) })
 }
 
 // all calls f for each logger, at the same time, and joins the errors.
-func (m multiLogger) all(f func(AuditLogger) error) error {
-	failures := make([]error, len(m))
+func (m *multiLogger) all(f func(AuditLogger) error) error {
+	failures := make([]error, len(m.loggers))
 	var group sync.WaitGroup
-	for i, logger := range m {
+	for i, logger := range m.loggers {
 		group.Go(func() {
 			failures[i] = guard(func() error { return f(logger) })
 		})

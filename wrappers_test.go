@@ -123,6 +123,13 @@ func TestMultiKeepsTheOrder(t *testing.T) {
 	require.Equal(t, named(1000), sink.managers())
 }
 
+func TestMultiOfNoneIsALogger(t *testing.T) {
+	configure(t, audit.MultiLogger())
+	require.True(t, audit.AuditLoggingEnabled())
+	require.NoError(t, audit.EmitPermissionAuditEvent(t.Context(), granted("m")))
+	require.True(t, audit.CurrentAuditLogger() == audit.CurrentAuditLogger(), "it can be compared") //nolint:testifylint,gocritic // the comparison itself could panic
+}
+
 func TestFilterAsksAboutEveryEvent(t *testing.T) {
 	var kept []audit.PermissionAuditEvent
 	asked := 0
