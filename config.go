@@ -10,7 +10,6 @@ import (
 	"os"
 	"reflect"
 	"strings"
-	"sync"
 )
 
 // The keys of the settings.
@@ -22,19 +21,6 @@ const (
 
 // environmentVariable is what ConfigureAuditLoggerFromEnv reads.
 const environmentVariable = loggerKey
-
-// loader is what the settings loaders share: they own the loggers that they built.
-var (
-	loaderMu sync.Mutex
-	loader   loaded
-)
-
-// loaded is what the last load left behind.
-type loaded struct {
-	plan   plan
-	config *configuration // what was configured for it; nil: logging is off
-	owned  AuditLogger    // what it built; nil: the settings gave an instance, or none
-}
 
 // ConfigureAuditLoggerFromSettings configures the logger that settings ask for, and
 // returns it; a logger that does nothing if they turn logging off.
@@ -54,9 +40,14 @@ type loaded struct {
 // Durations are seconds, or text like "250ms"; sizes bytes, or text like "64MiB".
 //
 // An error is a *SettingsError that names everything that is wrong; then the logger
-// that was configured before stays. The loader owns what it built: when settings
-// replace it, it is shut down within ctx, and what that loses is returned as an
-// *UndeliveredError beside the new logger. Equal settings change nothing.
+// that was configured before stays. The loader owns what it built, never a logger
+// that the settings hold. When settings replace what it built, that is shut down
+// within ctx once the new logger is configured, or before if both write to the same
+// file; then events that are emitted meanwhile wait. What the shutdown loses is
+// returned as an *UndeliveredError beside the new logger.
+//
+// Equal settings change nothing, unless the logger was shut down: then it is built
+// again. Loggers are equal if they are the same, a func is equal to none.
 func ConfigureAuditLoggerFromSettings(ctx context.Context, settings map[string]any) (AuditLogger, error) {
 	value, err := loggerSetting(settings)
 	if err != nil {
@@ -72,13 +63,17 @@ func ConfigureAuditLoggerFromSettings(ctx context.Context, settings map[string]a
 // ConfigureAuditLoggerFromFile is ConfigureAuditLoggerFromSettings for a file that
 // holds the mapping as JSON.
 func ConfigureAuditLoggerFromFile(ctx context.Context, path string) (AuditLogger, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // G304: the caller's settings
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, &SettingsError{Err: err}
 	}
-	var settings map[string]any
-	if err := unmarshal(text, &settings); err != nil {
+	var value any
+	if err := unmarshal(text, &value); err != nil {
 		return nil, &SettingsError{Err: fmt.Errorf("%s%s: %w", path, jsonPosition(text, err), err)}
+	}
+	settings, ok := value.(map[string]any)
+	if !ok {
+		return nil, &SettingsError{Problems: []string{fmt.Sprintf("%s must hold a mapping: got %s", path, describe(value))}}
 	}
 	return ConfigureAuditLoggerFromSettings(ctx, settings)
 }
@@ -86,27 +81,31 @@ func ConfigureAuditLoggerFromFile(ctx context.Context, path string) (AuditLogger
 // jsonPosition is ":line" of a syntax error.
 func jsonPosition(text []byte, err error) string {
 	var syntax *json.SyntaxError
-	offset := int64(-1)
+	before := int64(-1)
 	switch {
 	case errors.As(err, &syntax):
-		offset = syntax.Offset
+		before = syntax.Offset - 1 // the offset counts the byte that is wrong
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		offset = int64(len(text))
+		before = int64(len(text))
 	}
-	if offset < 0 || offset > int64(len(text)) {
+	if before < 0 || before > int64(len(text)) {
 		return ""
 	}
-	return fmt.Sprintf(":%d", 1+bytes.Count(text[:offset], []byte("\n")))
+	return fmt.Sprintf(":%d", 1+bytes.Count(text[:before], []byte("\n")))
 }
 
 // ConfigureAuditLoggerFromEnv is ConfigureAuditLoggerFromSettings for the
-// environment variable AUDIT_LOGGER. Unset or empty turns logging off. Otherwise it
-// holds a value of the setting AUDIT_LOGGER as JSON, or the whole mapping of
-// settings, or a name, or a URL with the options as its query:
+// environment variable AUDIT_LOGGER. Unset, empty or null turns logging off.
+// Otherwise it holds a value of the setting AUDIT_LOGGER as JSON, or the whole
+// mapping of settings, or a name, or a URL with the options as its query:
 //
 //	file:///var/log/permission.log?batch_size=500
 //	sqlite:audit.db?table_name=x
 //	postgres://user:password@host/database?table_name=x
+//
+// The path of a file or of SQLite is relative to the working directory, or
+// absolute after three slashes; %3F is a question mark in it. The options of a
+// postgres URL that are not ours, such as sslmode, are left to the driver.
 func ConfigureAuditLoggerFromEnv(ctx context.Context) (AuditLogger, error) {
 	text := strings.TrimSpace(os.Getenv(environmentVariable))
 	settings := map[string]any{}
@@ -146,13 +145,13 @@ func loggerSetting(settings map[string]any) (any, error) {
 	return settings[loggerKey], nil
 }
 
-// asMapping accepts every map with text for keys.
+// asMapping accepts every map with text for keys; a nil one is empty.
 func asMapping(v any) (map[string]any, bool) {
 	if mapping, ok := v.(map[string]any); ok {
-		return mapping, mapping != nil
+		return mapping, true
 	}
 	value := reflect.ValueOf(v)
-	if value.Kind() != reflect.Map || value.IsNil() {
+	if value.Kind() != reflect.Map {
 		return nil, false
 	}
 	mapping := make(map[string]any, value.Len())
@@ -167,52 +166,4 @@ func asMapping(v any) (map[string]any, bool) {
 		mapping[key.String()] = entries.Value().Interface()
 	}
 	return mapping, true
-}
-
-// load puts a plan into effect.
-func load(ctx context.Context, p plan) (AuditLogger, error) {
-	loaderMu.Lock()
-	defer loaderMu.Unlock()
-	before := loader
-	if current.Load() == before.config && reflect.DeepEqual(before.plan.settings, p.settings) {
-		return CurrentAuditLogger(), nil
-	}
-	logger, err := p.build(ctx)
-	if errors.Is(err, ErrLocked) && before.owned != nil {
-		return handOver(ctx, p)
-	}
-	if err != nil {
-		var settings *SettingsError
-		if errors.As(err, &settings) {
-			return nil, err
-		}
-		return nil, &SettingsError{Err: err}
-	}
-	swap(p, logger)
-	if before.owned != nil {
-		if err := shutdownOwned(ctx, before.owned); err != nil {
-			return CurrentAuditLogger(), fmt.Errorf("audit: shut down the replaced logger: %w", err)
-		}
-	}
-	return CurrentAuditLogger(), nil
-}
-
-// swap configures logger, which p built.
-func swap(p plan, logger AuditLogger) {
-	config, _ := configure(logger)
-	loader = loaded{plan: p, config: config}
-	if p.owns {
-		loader.owned = logger
-	}
-}
-
-// shutdownOwned shuts down a logger that the loader built, or closes it.
-func shutdownOwned(ctx context.Context, logger AuditLogger) error {
-	if s, ok := logger.(Shutdowner); ok {
-		return s.Shutdown(ctx)
-	}
-	if c, ok := logger.(io.Closer); ok {
-		return c.Close()
-	}
-	return nil
 }

@@ -3,141 +3,178 @@ package audit
 import (
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// database finds the driver and the DSN of an entry of DATABASES. It prints no
-// value of the entry: any of them may be a password that got into the wrong place.
-func (r *resolver) database(alias string) (driver, dsn string, err error) {
+// database finds the driver and the DSN of an entry of DATABASES; both are empty if
+// there is a problem. It shows no value of the entry: any of them may be a password
+// that got into the wrong place.
+func (r *resolver) database(alias string) (driver, dsn string) {
 	all, ok := asMapping(r.databases)
 	if !ok && r.databases != nil {
-		return "", "", fmt.Errorf("%s must be a mapping: got %T", databasesKey, r.databases)
+		r.problem("%s must be a mapping: got %T", databasesKey, r.databases)
+		return "", ""
 	}
-	entry, ok := asMapping(all[alias])
-	if !ok {
-		if has(all, alias) {
-			return "", "", fmt.Errorf("%s: entry %q must be a mapping: got %T", databasesKey, shorten(alias), all[alias])
-		}
-		known := "it is empty or missing"
-		if len(all) > 0 {
-			known = "there are " + strings.Join(slices.Sorted(maps.Keys(all)), ", ")
-		}
-		return "", "", fmt.Errorf("%s has no entry %q: %s", databasesKey, shorten(alias), known)
+	e := &databaseEntry{resolver: r, name: fmt.Sprintf("%s: entry %s", databasesKey, show(alias))}
+	if !has(all, alias) {
+		r.problem("%s is missing: %s", e.name, knownEntries(all))
+		return "", ""
 	}
-	r.used = entry
-	e := databaseEntry{alias: alias, values: entry}
-	if has(entry, "ENGINE") {
+	if e.values, ok = asMapping(all[alias]); !ok {
+		r.problem("%s must be a mapping: got %T", e.name, all[alias])
+		return "", ""
+	}
+	r.used = e.values
+	before := len(r.problems)
+	if has(e.values, "ENGINE") {
 		driver, dsn = e.django()
 	} else {
-		driver, dsn = e.text("driver"), e.text("dsn")
-		e.require("driver", driver)
-		e.require("dsn", dsn)
-		for key := range entry {
-			if key != "driver" && key != "dsn" {
-				e.problem("has an unknown key %q: accepted are driver and dsn, or ENGINE, NAME, USER, PASSWORD, HOST and PORT", shorten(key))
-			}
-		}
+		driver, dsn = e.ours()
 	}
-	if len(e.problems) > 0 {
-		slices.Sort(e.problems)
-		return "", "", fmt.Errorf("%s", strings.Join(e.problems, "; "))
+	if len(r.problems) > before {
+		return "", ""
 	}
-	return driverName(driver), dsn, nil
+	return driver, dsn
 }
 
-// driverName accepts the other usual name of a driver.
-func driverName(driver string) string {
-	switch driver {
-	case "sqlite3":
-		return "sqlite"
-	case "postgresql", "pgx":
-		return "postgres"
+func knownEntries(all map[string]any) string {
+	if len(all) == 0 {
+		return databasesKey + " is empty or missing too"
 	}
-	return driver
+	names := make([]string, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		names = append(names, show(name))
+	}
+	return "there are " + strings.Join(names, ", ")
 }
 
 // databaseEntry reads one entry of DATABASES.
 type databaseEntry struct {
-	alias    string
-	values   map[string]any
-	problems []string
+	*resolver
+
+	name   string // for problems
+	values map[string]any
 }
 
-func (e *databaseEntry) problem(format string, args ...any) {
-	e.problems = append(e.problems, fmt.Sprintf("%s: entry %q ", databasesKey, shorten(e.alias))+fmt.Sprintf(format, args...))
-}
-
-// text reads a key that may hold text or a whole number, as PORT does.
+// text reads a key that holds text, or a whole number, as PORT may. Nothing is "".
 func (e *databaseEntry) text(key string) string {
-	switch value := e.values[key].(type) {
-	case nil:
-		return ""
-	case string:
-		return value
-	case fmt.Stringer: // json.Number; a path
-		return value.String()
-	case int:
-		return strconv.Itoa(value)
-	case float64:
-		return strconv.FormatFloat(value, 'f', -1, 64)
-	default:
-		e.problem("has a %T at %s: want text", value, key)
-		return ""
+	value := e.values[key]
+	text, ok := asText(value)
+	if !ok && value != nil {
+		e.problem("%s has a %T at %s: want text", e.name, value, key)
 	}
+	return text
 }
 
-func (e *databaseEntry) require(key, value string) {
-	if value == "" {
-		e.problem("has no %s", key)
+// required is text that must be there.
+func (e *databaseEntry) required(key string) string {
+	text := e.text(key)
+	if value := e.values[key]; value == nil || value == "" {
+		e.problem("%s has no %s", e.name, key)
 	}
+	return text
+}
+
+func asText(value any) (string, bool) {
+	switch v := reflect.ValueOf(value); {
+	case v.Kind() == reflect.String: // json.Number too
+		return v.String(), true
+	case v.CanInt():
+		return strconv.FormatInt(v.Int(), 10), true
+	case v.CanUint():
+		return strconv.FormatUint(v.Uint(), 10), true
+	case v.CanFloat() && v.Float() == math.Trunc(v.Float()):
+		return strconv.FormatFloat(v.Float(), 'f', -1, 64), true
+	}
+	return "", false
+}
+
+// ours reads the shape with driver and dsn.
+func (e *databaseEntry) ours() (driver, dsn string) {
+	driver, dsn = e.required("driver"), e.required("dsn")
+	for _, key := range slices.Sorted(maps.Keys(e.values)) {
+		if key != "driver" && key != "dsn" {
+			e.problem("%s has an unknown key %s: accepted are driver and dsn, or ENGINE, NAME, USER, PASSWORD, HOST, PORT and OPTIONS", e.name, show(key))
+		}
+	}
+	return driver, dsn
 }
 
 // django reads Django's shape. Keys that concern Django alone are left alone.
 func (e *databaseEntry) django() (driver, dsn string) {
-	engine := e.text("ENGINE")
-	name := e.text("NAME")
-	e.require("NAME", name)
+	engine, name := e.required("ENGINE"), e.required("NAME")
 	switch backend := engine[strings.LastIndexByte(engine, '.')+1:]; backend {
 	case "sqlite3":
 		return "sqlite", name
 	case "postgresql", "postgresql_psycopg2":
-		return "postgres", e.postgresURL(name)
+		return "postgres", e.postgresDSN(name)
+	case "":
+	default:
+		e.problem("%s has an ENGINE that is not supported: accepted are django.db.backends.sqlite3 and django.db.backends.postgresql", e.name)
 	}
-	e.problem("has an ENGINE that is not supported: accepted are django.db.backends.sqlite3 and django.db.backends.postgresql")
 	return "", ""
 }
 
-func (e *databaseEntry) postgresURL(name string) string {
+func (e *databaseEntry) postgresDSN(name string) string {
 	dsn := url.URL{Scheme: "postgres", Path: "/" + name}
 	if user, password := e.text("USER"), e.text("PASSWORD"); password != "" {
 		dsn.User = url.UserPassword(user, password)
 	} else if user != "" {
 		dsn.User = url.User(user)
 	}
-	query := url.Values{}
+	query := e.driverOptions()
 	host, port := e.text("HOST"), e.text("PORT")
 	switch {
-	case strings.HasPrefix(host, "/"): // the directory of a socket
-		query.Set("host", host)
-		if port != "" {
-			query.Set("port", port)
-		}
+	case host == "" || strings.ContainsAny(host+port, "/,"): // a socket's directory, or several hosts
+		setText(query, "host", host)
+		setText(query, "port", port)
 	case port != "":
 		dsn.Host = net.JoinHostPort(host, port)
+	case strings.Contains(host, ":"):
+		dsn.Host = "[" + host + "]"
 	default:
 		dsn.Host = host
 	}
-	if options, ok := asMapping(e.values["OPTIONS"]); ok {
-		for key, value := range options {
-			if text, ok := value.(string); ok {
-				query.Set(key, text)
-			}
-		}
-	}
-	dsn.RawQuery = query.Encode()
+	// PostgreSQL takes a + for a plus sign.
+	dsn.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
 	return dsn.String()
+}
+
+func setText(query url.Values, key, value string) {
+	if value != "" {
+		query.Set(key, value)
+	}
+}
+
+// djangoOnly are the keys of OPTIONS that Django or libpq keep to themselves. The
+// driver would hand them to the server, which would refuse them.
+var djangoOnly = []string{
+	"assume_role", "cursor_factory", "isolation_level", "pool", "server_side_binding",
+	"gssencmode", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout",
+}
+
+// driverOptions are OPTIONS, as far as they concern the driver.
+func (e *databaseEntry) driverOptions() url.Values {
+	query := url.Values{}
+	options, ok := asMapping(e.values["OPTIONS"])
+	if !ok && e.values["OPTIONS"] != nil {
+		e.problem("%s has a %T at OPTIONS: want a mapping", e.name, e.values["OPTIONS"])
+	}
+	for key, value := range options {
+		if value == nil || slices.Contains(djangoOnly, key) {
+			continue
+		}
+		text, ok := asText(value)
+		if !ok {
+			e.problem("%s has a %T at %s in OPTIONS: want text or a whole number", e.name, value, show(key))
+		}
+		query.Set(key, text)
+	}
+	return query
 }

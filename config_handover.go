@@ -3,7 +3,11 @@ package audit
 import (
 	"context"
 	"fmt"
+	"time"
 )
+
+// restoreTimeout bounds the attempt to build the old logger again.
+const restoreTimeout = 10 * time.Second
 
 // handOver replaces the logger that the loader built by one of plan p that wants the
 // same file. The old one has to let go of it first; events that are emitted
@@ -12,25 +16,29 @@ import (
 func handOver(ctx context.Context, p plan) (AuditLogger, error) {
 	before := loader
 	t := &transition{ready: make(chan struct{})}
-	if current.Load() == before.config {
-		ConfigureAuditLogger(t)
-	}
+	held := &configuration{t}
+	// Unless somebody else configured another logger since, which then stays until
+	// the new one is there.
+	current.CompareAndSwap(before.config, held)
 	lost := shutdownOwned(ctx, before.owned)
-	if lost != nil {
-		lost = fmt.Errorf("audit: shut down the replaced logger: %w", lost)
-	}
-	logger, err := p.build(ctx)
+	logger, err := p.open(ctx)
 	if err == nil {
 		t.end(logger)
 		swap(p, logger)
 		return logger, lost
 	}
-	restored, failed := before.plan.build(ctx)
+
+	restoring, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTimeout)
+	defer cancel()
+	restored, failed := before.plan.open(restoring)
+	loader = loaded{plan: before.plan, owned: restored}
 	if failed != nil {
 		restored = before.owned // closed: events get ErrClosed, not silence
+		loader = loaded{}       // the next load builds, whatever its settings are
 	}
+	loader.config = &configuration{restored}
 	t.end(restored)
-	swap(before.plan, restored)
+	current.CompareAndSwap(held, loader.config)
 	return nil, &SettingsError{Err: join(err, lost, failed)}
 }
 
@@ -45,22 +53,33 @@ func (t *transition) end(next AuditLogger) {
 	close(t.ready)
 }
 
-// Record waits for the next logger.
-func (t *transition) Record(ctx context.Context, event PermissionAuditEvent) error {
+// wait waits for the next logger.
+func (t *transition) wait(ctx context.Context) error {
 	select {
 	case <-t.ready:
-		return t.next.Record(ctx, event)
+		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%w: the logger is being replaced: %w", ErrQueueFull, context.Cause(ctx))
+		return fmt.Errorf("the logger is being replaced: %w", context.Cause(ctx))
 	}
 }
 
-// Flush waits for the next logger.
-func (t *transition) Flush(ctx context.Context) error {
-	select {
-	case <-t.ready:
-		return flushLogger(ctx, t.next)
-	case <-ctx.Done():
-		return context.Cause(ctx)
+func (t *transition) Record(ctx context.Context, event PermissionAuditEvent) error {
+	if err := t.wait(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrQueueFull, err)
 	}
+	return t.next.Record(ctx, event)
+}
+
+func (t *transition) Flush(ctx context.Context) error {
+	if err := t.wait(ctx); err != nil {
+		return fmt.Errorf("audit: flush: %w", err)
+	}
+	return flushLogger(ctx, t.next)
+}
+
+func (t *transition) Shutdown(ctx context.Context) error {
+	if err := t.wait(ctx); err != nil {
+		return fmt.Errorf("audit: shut down: %w", err)
+	}
+	return shutdownLogger(ctx, t.next)
 }

@@ -25,7 +25,7 @@ type optionReader struct {
 }
 
 func (r *optionReader) problem(key, format string, args ...any) {
-	r.problems = append(r.problems, fmt.Sprintf("option %q ", key)+fmt.Sprintf(format, args...))
+	r.problems = append(r.problems, "option "+show(key)+" "+fmt.Sprintf(format, args...))
 }
 
 // value returns what stands at key; nil if there is nothing, or null.
@@ -39,7 +39,7 @@ func (r *optionReader) finish() {
 	slices.Sort(r.known)
 	for _, key := range slices.Sorted(maps.Keys(r.values)) {
 		if !slices.Contains(r.known, key) {
-			r.problems = append(r.problems, fmt.Sprintf("unknown option %q: accepted are %s", shorten(key), strings.Join(r.known, ", ")))
+			r.problems = append(r.problems, fmt.Sprintf("unknown option %s: accepted are %s", show(key), strings.Join(r.known, ", ")))
 		}
 	}
 }
@@ -57,15 +57,34 @@ func readOption[T any](r *optionReader, key, want string, into *T, parse func(an
 	*into = parsed
 }
 
-// describe shows a value in an error. What an option may hold is no secret.
+// describe shows a value in an error: text and numbers, never what is in a struct.
 func describe(value any) string {
-	switch value := value.(type) {
-	case string:
-		return strconv.Quote(shorten(value))
-	case map[string]any, []any:
-		return fmt.Sprintf("a %s", reflect.TypeOf(value).Kind())
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Invalid:
+		return "null"
+	case reflect.String:
+		return show(v.String())
+	case reflect.Map:
+		return "a mapping"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	default:
+		if v.CanInt() || v.CanUint() || v.CanFloat() || v.Kind() == reflect.Bool {
+			return fmt.Sprint(value)
+		}
+		return fmt.Sprintf("%T", value)
 	}
-	return shorten(fmt.Sprint(value))
+}
+
+// show quotes a text from the settings for an error, if it is made of words alone:
+// anything else may be a connection string in the wrong place.
+func show(text string) string {
+	for _, c := range text {
+		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune(" ._-+", c) {
+			return "(not shown, it may hold a password)"
+		}
+	}
+	return strconv.Quote(shorten(text))
 }
 
 func (r *optionReader) string(key string, into *string) {
@@ -107,7 +126,8 @@ func (r *optionReader) duration(key string, into *time.Duration) {
 	readOption(r, key, "seconds as a number, or text like \"250ms\"", into, func(v any) (time.Duration, bool) {
 		if n, ok := r.number(v); ok {
 			const most = float64(math.MaxInt64) / float64(time.Second)
-			return time.Duration(n * float64(time.Second)), math.Abs(n) < most
+			d := time.Duration(math.Round(n * float64(time.Second)))
+			return d, math.Abs(n) < most && (d == 0) == (n == 0) // 0 is the default, 1e-10 is not
 		}
 		if d, ok := v.(time.Duration); ok {
 			return d, true
@@ -136,7 +156,7 @@ func readEnum[T ~uint8](r *optionReader, key string, names []string, into *T) {
 		}
 		s, _ := v.(string)
 		i := slices.Index(names, s)
-		return T(max(i, 0)), i >= 0 //nolint:gosec // G115: a handful of names
+		return T(max(i, 0)), i >= 0
 	})
 }
 
@@ -179,8 +199,8 @@ func parseSize(s string, bare bool) (int64, bool) {
 	}
 	factor, known := sizeUnits[unit]
 	n, err := strconv.ParseFloat(digits, 64)
-	size := n * float64(factor)
-	return int64(size), known && err == nil && math.Abs(size) < 1<<62
+	size := math.Round(n * float64(factor))
+	return int64(size), known && err == nil && math.Abs(size) < 1<<62 && (size == 0) == (n == 0)
 }
 
 // buffer reads the options that all loggers share.
@@ -197,7 +217,7 @@ func (r *optionReader) buffer() BufferOptions {
 	readOption(r, "redact", "\"default\", \"none\" or a Redactor", &o.Redact, asRedactor)
 	readOption(r, "on_error", "a func(error)", &o.OnError, func(v any) (func(error), bool) {
 		f, ok := v.(func(error))
-		return f, ok
+		return f, ok && f != nil
 	})
 	return o
 }
@@ -219,12 +239,8 @@ func asRedactor(v any) (Redactor, bool) {
 	return nil, false
 }
 
-// readFileOptions reads the options of class FileAuditLogger.
-func readFileOptions(r *optionReader) (path string, options FileOptions) {
-	r.string("path", &path)
-	if path == "" {
-		r.problem("path", "is required: the file to log to")
-	}
+// readFileOptions reads the options of class FileAuditLogger, but for the path.
+func readFileOptions(r *optionReader) (options FileOptions) {
 	options.Buffer = r.buffer()
 	r.mode("mode", &options.Mode)
 	readEnum(r, "sync", syncNames, &options.Sync)
@@ -235,7 +251,7 @@ func readFileOptions(r *optionReader) (path string, options FileOptions) {
 	r.finish()
 	_, err := options.withDefaults()
 	r.rules(err)
-	return path, options
+	return options
 }
 
 // readDatabaseOptions reads the options of class DatabaseAuditLogger, but for the

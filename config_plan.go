@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"os"
 	"reflect"
 	"strings"
 )
@@ -22,123 +22,152 @@ const (
 // plan is a checked setting: what is to be built, and when two of them are equal.
 type plan struct {
 	settings any
-	owns     bool // the loader shuts down what build returns
+	owns     bool     // the loader shuts down what build returns
+	files    []string // that build locks, "" is none; nil: nobody knows
 	build    func(context.Context) (AuditLogger, error)
+}
+
+// open builds the logger. A factory that panics returns an error.
+func (p plan) open(ctx context.Context) (logger AuditLogger, err error) {
+	err = guard(func() (err error) {
+		logger, err = p.build(ctx)
+		return err
+	})
+	return logger, err
+}
+
+// contends reports whether what another plan built may hold a file that p needs.
+func (p plan) contends(other plan) bool {
+	if p.files == nil || other.files == nil {
+		return true
+	}
+	for _, wanted := range p.files {
+		for _, held := range other.files {
+			a, missingA := os.Stat(wanted)
+			b, missingB := os.Stat(held)
+			if missingA == nil && missingB == nil && os.SameFile(a, b) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // newPlan checks the value of AUDIT_LOGGER. Nothing is opened.
 func newPlan(value, databases any) (plan, error) {
 	r := resolver{databases: databases}
-	p, err := r.resolve(value)
+	p := r.resolve(value)
+	if len(r.problems) > 0 {
+		return plan{}, &SettingsError{Problems: r.problems}
+	}
 	p.settings = freezeSettings([]any{value, r.used})
-	return p, err
+	return p, nil
 }
 
-// freezeSettings copies maps and lists, which the caller may change later.
-func freezeSettings(v any) any {
-	if mapping, ok := asMapping(v); ok {
-		frozen := make(map[string]any, len(mapping))
-		for key, value := range mapping {
-			frozen[key] = freezeSettings(value)
-		}
-		return frozen
-	}
-	if list, ok := v.([]any); ok {
-		frozen := make([]any, len(list))
-		for i, element := range list {
-			frozen[i] = freezeSettings(element)
-		}
-		return frozen
-	}
-	return v
-}
-
-// resolver finds out what a value of AUDIT_LOGGER means.
+// resolver finds out what a value of AUDIT_LOGGER means, and collects what is wrong
+// with it: a plan that it returns counts only if there are no problems.
 type resolver struct {
 	databases any
 	used      any // the entry of databases that was used
+	problems  []string
+}
+
+func (r *resolver) problem(format string, args ...any) {
+	r.problems = append(r.problems, fmt.Sprintf(format, args...))
+}
+
+// problemsOf adds what is wrong with the options of a class.
+func (r *resolver) problemsOf(class string, options *optionReader) {
+	for _, p := range options.problems {
+		r.problem("%s: %s", class, p)
+	}
 }
 
 func off(context.Context) (AuditLogger, error) { return nil, nil } //nolint:nilnil // nil is off
 
-func (r *resolver) resolve(value any) (plan, error) {
+func (r *resolver) resolve(value any) plan {
 	if value == nil {
-		return plan{build: off}, nil
+		return plan{build: off}
 	}
-	if mapping, ok := asMapping(value); ok {
-		return r.mapping(mapping)
+	if _, ok := value.(AuditLogger); !ok {
+		if mapping, ok := asMapping(value); ok {
+			return r.mapping(mapping)
+		}
 	}
 	return r.class(value, nil)
 }
 
 // mapping resolves a mapping with class and options.
-func (r *resolver) mapping(mapping map[string]any) (plan, error) {
-	keys := optionReader{values: mapping}
-	class, optionsValue := keys.value("class"), keys.value("options")
+func (r *resolver) mapping(mapping map[string]any) plan {
+	keys := &optionReader{values: mapping}
+	class, given := keys.value("class"), keys.value("options")
 	keys.finish()
-	options, ok := asMapping(optionsValue)
-	if !ok && optionsValue != nil {
-		keys.problem("options", "must be a mapping or null: got %s", describe(optionsValue))
+	options, ok := asMapping(given)
+	if given != nil && !ok {
+		keys.problem("options", "must be a mapping or null: got %T", given)
 	}
-	if len(keys.problems) > 0 {
-		return plan{}, &SettingsError{Problems: prefixed(loggerKey, keys.problems)}
-	}
-	if class == nil {
-		return plan{build: off}, nil
-	}
-	if options == nil {
-		options = map[string]any{}
+	r.problemsOf(loggerKey, keys)
+	switch {
+	case class == nil:
+		return plan{build: off}
+	case given != nil && !ok:
+		return plan{} // whatever else is wrong would be a consequence of it
 	}
 	return r.class(class, options)
 }
 
 // class resolves a name, a URL, an instance or a func.
-func (r *resolver) class(class any, options map[string]any) (plan, error) {
+func (r *resolver) class(class any, options map[string]any) plan {
 	if isNil(class) {
-		return plan{}, problem("%s is a nil %T: use null to turn logging off", loggerKey, class)
+		r.problem("%s is a nil %T: use null to turn logging off", loggerKey, class)
+		return plan{}
 	}
 	switch class := class.(type) {
 	case string:
 		return r.name(class, options)
 	case AuditLogger:
-		if len(options) > 0 {
-			return plan{}, problem("%s: an instance takes no options: got %d", loggerKey, len(options))
-		}
-		return plan{build: func(context.Context) (AuditLogger, error) { return class, nil }}, nil
+		r.noOptions(class, options)
+		return plan{build: func(context.Context) (AuditLogger, error) { return class, nil }}
 	case func(context.Context, PermissionAuditEvent) error:
 		return r.class(AuditLoggerFunc(class), options)
 	case LoggerFactory:
-		return fromFactory(class, options), nil
+		return fromFactory(class, options)
 	case func(context.Context, map[string]any) (AuditLogger, error):
-		return fromFactory(class, options), nil
+		return fromFactory(class, options)
 	}
-	return fromFunc(class, options)
+	return r.fromFunc(class, options)
+}
+
+func (r *resolver) noOptions(class any, options map[string]any) {
+	if len(options) > 0 {
+		r.problem("%s: a %T takes no options: got %d; a LoggerFactory does", loggerKey, class, len(options))
+	}
 }
 
 func fromFactory(factory LoggerFactory, options map[string]any) plan {
+	if options == nil {
+		options = map[string]any{}
+	}
+	frozen := freezeSettings(options)
 	return plan{owns: true, build: func(ctx context.Context) (AuditLogger, error) {
-		own, _ := freezeSettings(options).(map[string]any)
-		if own == nil {
-			own = map[string]any{}
-		}
+		own, _ := freezeSettings(frozen).(map[string]any) // the factory may change them
 		return built(factory(ctx, own))
 	}}
 }
 
 // fromFunc accepts a func without arguments that returns an AuditLogger of whatever
 // type, and perhaps an error.
-func fromFunc(class any, options map[string]any) (plan, error) {
+func (r *resolver) fromFunc(class any, options map[string]any) plan {
 	f := reflect.ValueOf(class)
 	loggerType, errorType := reflect.TypeFor[AuditLogger](), reflect.TypeFor[error]()
 	t := f.Type()
 	if t.Kind() != reflect.Func || t.NumIn() > 0 || t.NumOut() < 1 || t.NumOut() > 2 ||
 		!t.Out(0).Implements(loggerType) || t.NumOut() == 2 && t.Out(1) != errorType {
-		return plan{}, problem("%s must be null, a name, a URL, a mapping with class and options, an AuditLogger, "+
+		r.problem("%s must be null, a name, a URL, a mapping with class and options, an AuditLogger, "+
 			"or a func() that returns one, with or without an error: got %T", loggerKey, class)
+		return plan{}
 	}
-	if len(options) > 0 {
-		return plan{}, problem("%s: %T takes no options: got %d; use a LoggerFactory", loggerKey, class, len(options))
-	}
+	r.noOptions(class, options)
 	return plan{owns: true, build: func(context.Context) (AuditLogger, error) {
 		results := f.Call(nil)
 		var err error
@@ -147,7 +176,7 @@ func fromFunc(class any, options map[string]any) (plan, error) {
 		}
 		logger, _ := results[0].Interface().(AuditLogger)
 		return built(logger, err)
-	}}, nil
+	}}
 }
 
 // built refuses a nil logger: it would mean that logging is off.
@@ -158,160 +187,109 @@ func built(logger AuditLogger, err error) (AuditLogger, error) {
 	return logger, err
 }
 
-// name resolves a registered name, one of general_manager's, or a URL.
-func (r *resolver) name(name string, options map[string]any) (plan, error) {
-	if factory, found := loggers.lookup(name); found {
-		return fromFactory(factory, options), nil
+// builtIn finds one of our classes by its name, or by the one that general_manager
+// uses.
+func builtIn(name string) (class string, original bool) {
+	class, original = strings.CutPrefix(name, originalPackage)
+	class = strings.TrimPrefix(class, "audit.")
+	if class != fileClass && class != databaseClass || !original && class != name {
+		return "", false
 	}
-	short := name
-	if strings.HasPrefix(name, originalPackage) {
-		short = name[strings.LastIndexByte(name, '.')+1:]
-	}
-	switch short {
+	return class, original
+}
+
+// name resolves one of our names, a registered one, or a URL.
+func (r *resolver) name(name string, options map[string]any) plan {
+	class, original := builtIn(name)
+	switch class {
 	case fileClass:
-		return filePlan(&optionReader{values: options})
+		return r.file(options)
 	case databaseClass:
-		table := ""
-		if short != name {
-			table = originalTable
-		}
-		return r.databasePlan(&optionReader{values: options}, table)
+		return r.databaseClass(options, original)
 	}
-	if scheme, rest, ok := strings.Cut(name, ":"); ok && scheme != "" && options == nil {
-		return urlPlan(name, scheme, rest)
+	if factory, found := loggers.lookup(name); found {
+		return fromFactory(factory, options)
+	}
+	if scheme, rest, ok := strings.Cut(name, ":"); ok {
+		if len(options) > 0 {
+			r.problem("%s: a URL takes its options as its query: got a mapping of %d", loggerKey, len(options))
+			return plan{}
+		}
+		return r.url(strings.ToLower(scheme), rest)
 	}
 	accepted := fileClass + ", " + databaseClass
 	if registered := loggers.names(); registered != "" {
 		accepted += ", " + registered
 	}
-	shown := " "
-	if !strings.ContainsAny(name, ":@/") { // it may be a broken URL, with a password
-		shown = fmt.Sprintf(" %q ", shorten(name))
-	}
-	return plan{}, problem("%s: unknown logger%sin the settings: accepted are %s, and URLs that begin with file:, sqlite: or postgres:",
-		loggerKey, shown, accepted)
+	r.problem("%s: unknown logger %s: accepted are %s, and URLs that begin with file:, sqlite: or postgres:",
+		loggerKey, show(name), accepted)
+	return plan{}
 }
 
-func filePlan(r *optionReader) (plan, error) {
-	path, options := readFileOptions(r)
-	if len(r.problems) > 0 {
-		return plan{}, &SettingsError{Problems: prefixed(fileClass, r.problems)}
+// file resolves a FileAuditLogger by its options.
+func (r *resolver) file(options map[string]any) plan {
+	reader := &optionReader{values: options}
+	path := ""
+	reader.string("path", &path)
+	if value := options["path"]; value == nil || value == "" {
+		reader.problem("path", "is required: the file to log to")
 	}
-	return plan{owns: true, build: func(context.Context) (AuditLogger, error) {
-		return nilOnError(NewFileAuditLogger(path, &options))
-	}}, nil
+	return r.filePlan(reader, path)
 }
 
-// nilOnError keeps a nil pointer from becoming an interface that is not nil.
-func nilOnError[T AuditLogger](logger T, err error) (AuditLogger, error) {
-	if err != nil {
-		return nil, err
+// filePlan resolves a FileAuditLogger by its path and its other options.
+func (r *resolver) filePlan(reader *optionReader, path string) plan {
+	if strings.Contains(path, "://") {
+		reader.problem("path", "must be a path: got a URL, which takes the place of the class")
 	}
-	return logger, nil
-}
-
-// databasePlan resolves a table of one of DATABASES.
-func (r *resolver) databasePlan(reader *optionReader, table string) (plan, error) {
-	alias := "default"
-	reader.string("using", &alias)
-	reader.string("table_name", &table)
-	options := readDatabaseOptions(reader)
-	problems := prefixed(databaseClass, reader.problems)
-	driver, dsn, err := r.database(alias)
-	if err != nil {
-		problems = append(problems, err.Error())
-	}
-	if len(problems) > 0 {
-		return plan{}, &SettingsError{Problems: problems}
-	}
-	return databasePlan(driver, DatabaseConfig{dsn, table}, options), nil
-}
-
-func databasePlan(driver string, config DatabaseConfig, options DatabaseOptions) plan {
-	return plan{owns: true, build: func(ctx context.Context) (AuditLogger, error) {
-		store, err := openDatabase(ctx, driver, config)
+	options := readFileOptions(reader)
+	r.problemsOf(fileClass, reader)
+	return plan{owns: true, files: []string{path}, build: func(context.Context) (AuditLogger, error) {
+		logger, err := NewFileAuditLogger(path, &options) //nolint:contextcheck // it outlives the context of the load
 		if err != nil {
-			return nil, err
-		}
-		logger, err := NewDatabaseAuditLogger(store, &options)
-		if err != nil {
-			return nil, join(err, store.Close())
+			return nil, err // not a nil pointer in an interface
 		}
 		return logger, nil
 	}}
 }
 
-// urlPlan resolves a URL whose query holds the options.
-func urlPlan(text, scheme, rest string) (plan, error) {
-	rest, query, _ := strings.Cut(rest, "?")
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return plan{}, problem("%s: the query of the %s URL is malformed", loggerKey, shorten(scheme)) // err quotes it
-	}
-	reader := &optionReader{text: true, values: map[string]any{}}
-	for key, value := range values {
-		reader.values[key] = value[len(value)-1]
-	}
-	switch scheme {
-	case "file":
-		return fileURLPlan(reader, rest)
-	case "sqlite", "sqlite3":
-		return databaseURLPlan("sqlite", reader, strings.TrimPrefix(rest, "//"), nil)
-	case "postgres", "postgresql":
-		return databaseURLPlan("postgres", reader, text, values)
-	}
-	return plan{}, problem("%s: unknown scheme %q: accepted are file, sqlite and postgres", loggerKey, shorten(scheme))
-}
-
-func fileURLPlan(reader *optionReader, path string) (plan, error) {
-	if after, found := strings.CutPrefix(path, "//"); found {
-		if !strings.HasPrefix(after, "/") {
-			return plan{}, problem("%s: %q names a host: write file:///path, or file:path for a relative one", loggerKey, shorten("file:"+path))
-		}
-		path = after
-	}
-	path, err := url.PathUnescape(path)
-	if err != nil {
-		return plan{}, problem("%s: the path of the file URL is malformed: %v", loggerKey, err)
-	}
-	reader.values["path"] = path
-	return filePlan(reader)
-}
-
-// databaseURLPlan takes our options out of the query; those of a postgres URL that
-// are not ours are the driver's.
-func databaseURLPlan(driver string, reader *optionReader, dsn string, driverQuery url.Values) (plan, error) {
-	table := ""
+// databaseClass resolves a table of one of DATABASES.
+func (r *resolver) databaseClass(options map[string]any, original bool) plan {
+	reader := &optionReader{values: options}
+	alias, table := "default", ""
+	reader.string("using", &alias)
 	reader.string("table_name", &table)
-	if driverQuery != nil {
-		known := optionReader{}
-		known.value("table_name")
-		readDatabaseOptions(&known)
-		for _, key := range known.known {
-			driverQuery.Del(key)
-		}
-		for key := range driverQuery {
-			delete(reader.values, key)
-		}
-		dsn, _, _ = strings.Cut(dsn, "?")
-		if len(driverQuery) > 0 {
-			dsn += "?" + driverQuery.Encode()
-		}
+	if table == "" && original {
+		table = originalTable
 	}
-	options := readDatabaseOptions(reader)
-	if len(reader.problems) > 0 {
-		return plan{}, &SettingsError{Problems: prefixed(databaseClass, reader.problems)}
-	}
-	return databasePlan(driver, DatabaseConfig{dsn, table}, options), nil
+	read := readDatabaseOptions(reader)
+	r.problemsOf(databaseClass, reader)
+	driver, dsn := r.database(alias)
+	return r.databasePlan(driver, DatabaseConfig{dsn, table}, read)
 }
 
-func problem(format string, args ...any) error {
-	return &SettingsError{Problems: []string{fmt.Sprintf(format, args...)}}
-}
-
-func prefixed(prefix string, problems []string) []string {
-	for i, p := range problems {
-		problems[i] = prefix + ": " + p
+func (r *resolver) databasePlan(driver string, config DatabaseConfig, options DatabaseOptions) plan {
+	if driver == "" {
+		return plan{} // it is a problem already
 	}
-	return problems
+	open, err := findDriver(driver)
+	if err != nil {
+		r.problem("%s: %v", databaseClass, err)
+		return plan{}
+	}
+	files := []string{options.DeadLetterPath}
+	return plan{owns: true, files: files, build: func(ctx context.Context) (AuditLogger, error) {
+		store, err := open(ctx, config)
+		if err != nil {
+			return nil, err
+		}
+		if isNil(store) {
+			return nil, errors.New("the database driver returned no store")
+		}
+		logger, err := NewDatabaseAuditLogger(store, &options) //nolint:contextcheck // see above
+		if err != nil {
+			return nil, join(err, store.Close())
+		}
+		return logger, nil
+	}}
 }

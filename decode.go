@@ -63,12 +63,13 @@ func decodeLine(line []byte) (PermissionAuditEvent, error) {
 // an offset, or without one where Django is set to naive times, which are taken
 // for UTC.
 func parseTime(text string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, text)
+	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		var naive error
-		if t, naive = time.Parse("2006-01-02T15:04:05.999999999", text); naive != nil {
+		if t, naive = time.Parse("2006-01-02T15:04:05", text); naive != nil {
 			return time.Time{}, err
 		}
 	}
-	return t.UTC(), nil
+	t, _ = clampTime(t)
+	return t, nil
 }

@@ -44,13 +44,18 @@ var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
 func newEncoder() *encoder { return encoders.Get().(*encoder) }
 
-// free returns e to the pool, unless a giant event has blown it up.
+// free returns e to the pool, unless it has grown too much.
 func (e *encoder) free() {
-	const most = 256 << 10
-	if cap(e.text)+cap(e.json)+cap(e.line)+e.values.size() > most {
-		return
+	if !e.blownUp() {
+		encoders.Put(e)
 	}
-	encoders.Put(e)
+}
+
+// blownUp reports whether a giant event has left e with more memory than one
+// encoder should keep.
+func (e *encoder) blownUp() bool {
+	const most = 256 << 10
+	return cap(e.text)+cap(e.json)+cap(e.line)+e.values.size() > most
 }
 
 // encode takes everything from event that is recorded.
@@ -78,11 +83,9 @@ func (e *encoder) encode(ctx context.Context, event *PermissionAuditEvent, redac
 		e.addNote("timestamp:range")
 	}
 	e.granted, e.bypassed = event.Granted, event.Bypassed
-	e.action = string(event.Action)
-	if repaired, done := appendText(e.text, e.action, MaxActionBytes); done != 0 {
-		e.action = string(repaired)
-		e.addRepairs("action", done)
-	}
+	action, done := repair(string(event.Action), MaxActionBytes)
+	e.action = action
+	e.addRepairs("action", done)
 
 	managerEnd := e.addText("manager", event.Manager, MaxNameBytes)
 	idEnd, userEnd := e.addUser(event)
@@ -108,9 +111,9 @@ func nilIfEmpty(b []byte) []byte {
 
 // addText appends s to e.text, repaired, and returns the end.
 func (e *encoder) addText(name, s string, most int) int {
-	var done repairs
-	e.text, done = appendText(e.text, s, most)
+	s, done := repair(s, most)
 	e.addRepairs(name, done)
+	e.text = append(e.text, s...)
 	return len(e.text)
 }
 
@@ -172,6 +175,9 @@ func (e *encoder) addMetadata(ctx context.Context, own map[string]any, redact Re
 }
 
 func (e *encoder) addRepairs(name string, done repairs) {
+	if done == 0 {
+		return
+	}
 	for bit, reason := range reasons {
 		if done&(1<<bit) != 0 {
 			e.addNote(name + ":" + reason)
@@ -180,7 +186,10 @@ func (e *encoder) addRepairs(name string, done repairs) {
 }
 
 // addNote adds name to sanitized.
-func (e *encoder) addNote(name string) { e.noted = appendNote(e.noted, name) }
+func (e *encoder) addNote(name string) {
+	name, _ = repair(name, MaxNameBytes)
+	e.noted = appendNote(e.noted, name)
+}
 
 // appendNote appends name, once, and "..." in place of those that are too many.
 func appendNote(names []string, name string) []string {
@@ -200,7 +209,7 @@ func (e *encoder) addSanitized() {
 		if i == 0 {
 			separator = '['
 		}
-		e.json, _ = appendJSONString(append(e.json, separator), name, MaxNameBytes)
+		e.json = appendQuoted(append(e.json, separator), name)
 	}
 	if len(e.noted) > 0 {
 		e.json = append(e.json, ']')

@@ -52,8 +52,15 @@ func NewEntry(ctx context.Context, event PermissionAuditEvent) (Entry, error) {
 
 // AppendJSON appends the entry as a line of the file format, without LF.
 func (e *Entry) AppendJSON(dst []byte) []byte {
-	return appendLine(dst, e.ID, e.Timestamp, string(e.Action), e.Granted, e.Bypassed, e.Manager, e.UserID, e.User,
+	at, _ := clampTime(e.Timestamp)
+	return appendLine(dst, e.ID, at, valid(string(e.Action)), e.Granted, e.Bypassed, valid(e.Manager), valid(e.UserID), valid(e.User),
 		e.Attributes, e.Permissions, e.Metadata, e.Sanitized)
+}
+
+// valid repairs what somebody put into an Entry by hand.
+func valid(s string) string {
+	s, _ = repair(s, MaxLineBytes)
+	return s
 }
 
 // appendLine appends the parts as a line, without LF.
@@ -62,25 +69,21 @@ func (p *parts) appendLine(dst []byte) []byte {
 		p.attributes, p.permissions, p.metadata, p.sanitized)
 }
 
-// appendLine is the file format.
+// appendLine is the file format. The texts need no repair.
 func appendLine[T string | []byte](dst []byte, id EventID, at time.Time, action string, granted, bypassed bool,
 	manager, userID, user T, attributes, permissions, metadata, sanitized []byte,
 ) []byte {
 	dst = id.appendText(append(dst, `{"id":"`...))
 	dst = appendTime(append(dst, `","timestamp":"`...), at)
-	dst, _ = appendJSONString(append(dst, `","action":`...), action, MaxActionBytes)
-	dst = append(append(dst, `,"attributes":`...), attributes...)
+	dst = appendQuoted(append(dst, `","action":`...), action)
+	dst = appendRaw(append(dst, `,"attributes":`...), attributes, "[]")
 	dst = appendBool(append(dst, `,"granted":`...), granted)
 	dst = appendBool(append(dst, `,"bypassed":`...), bypassed)
 	dst = appendOptional(append(dst, `,"manager":`...), manager)
 	dst = appendOptional(append(dst, `,"user_id":`...), userID)
 	dst = appendOptional(append(dst, `,"user":`...), user)
-	dst = append(append(dst, `,"permissions":`...), permissions...)
-	dst = append(dst, `,"metadata":`...)
-	if metadata == nil {
-		dst = append(dst, "null"...)
-	}
-	dst = append(dst, metadata...)
+	dst = appendRaw(append(dst, `,"permissions":`...), permissions, "[]")
+	dst = appendRaw(append(dst, `,"metadata":`...), metadata, "null")
 	if sanitized != nil {
 		dst = append(append(dst, `,"sanitized":`...), sanitized...)
 	}
@@ -99,8 +102,15 @@ func appendOptional[T string | []byte](dst []byte, s T) []byte {
 	if len(s) == 0 {
 		return append(dst, "null"...)
 	}
-	dst, _ = appendJSONString(dst, s, len(s))
-	return dst
+	return appendQuoted(dst, s)
+}
+
+// appendRaw appends JSON, or what stands for none.
+func appendRaw(dst, text []byte, none string) []byte {
+	if text == nil {
+		return append(dst, none...)
+	}
+	return append(dst, text...)
 }
 
 // Event returns the event that the entry was made from, as far as it is recorded:

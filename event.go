@@ -97,10 +97,13 @@ func (event PermissionAuditEvent) Freeze(ctx context.Context) PermissionAuditEve
 	if event.Timestamp.IsZero() {
 		event.Timestamp = now
 	}
-	event.Timestamp, _ = clampTime(event.Timestamp)
 	event.Attributes = slices.Clone(event.Attributes)
 	event.Permissions = slices.Clone(event.Permissions)
 	event.Sanitized = slices.Clone(event.Sanitized)
+	var moved bool
+	if event.Timestamp, moved = clampTime(event.Timestamp); moved {
+		event.Sanitized = appendNote(event.Sanitized, "timestamp:range")
+	}
 
 	user := resolveUser(&event)
 	event.UserID, event.User = user.id, nil

@@ -11,14 +11,18 @@ import (
 // default.
 type FileOptions struct {
 	Buffer BufferOptions
-	// Mode is the permissions of files that are created. Defaults to 0o600, less
-	// the umask of the process. Files that exist keep theirs.
+	// Mode is the permissions of files that are created, less the umask of the
+	// process; the owner must be able to read and write them. Defaults to 0o600.
+	// Files that exist keep theirs.
 	Mode fs.FileMode
-	// Sync says when the file is fsynced. Defaults to SyncBatch.
+	// Sync says when the file is fsynced. Defaults to SyncBatch. After an fsync
+	// that failed under SyncNone, Flush and Close return its error from then on:
+	// nobody knows which events it lost.
 	Sync SyncPolicy
 	// MaxSize is a size in bytes that the file does not pass: it is rotated
-	// before. A single batch may be larger; then it has a file of its own. 0: the
-	// file is not rotated for its size.
+	// before. A single batch may be larger; then it has a file of its own. While
+	// the file cannot be renamed it grows all the same, and OnError hears of it.
+	// 0: the file is not rotated for its size.
 	MaxSize int64
 	// MaxAge rotates a file that was begun longer ago, when the next batch comes.
 	// What counts is the time of its first event. 0: never.
@@ -44,6 +48,9 @@ func (o *FileOptions) withDefaults() (FileOptions, error) {
 	}
 	if options.Mode == 0 {
 		options.Mode = 0o600
+	}
+	if options.Mode&0o600 != 0o600 {
+		c.add("Mode", "must let the owner read and write, 0o600: got %#o", uint32(options.Mode))
 	}
 	checkEnum(&c, "Sync", syncNames, options.Sync)
 	if options.Sync == SyncNone && options.Buffer.Ack != AckQueued {
@@ -72,13 +79,22 @@ type FileAuditLogger struct {
 // NewFileAuditLogger opens the log at path, which is created if it is missing, as
 // are its directories, with mode 0700. Nil options are the defaults. It returns
 // ErrLocked if another logger has the file.
+//
+// A relative path is made absolute, and symbolic links are followed, now and not
+// again. A link in a directory in which others than its owner may write is refused.
+// A link that leads to nothing leads to where the log is created.
 func NewFileAuditLogger(path string, options *FileOptions) (*FileAuditLogger, error) {
 	complete, err := options.withDefaults()
 	if err != nil {
 		return nil, err
 	}
+	return newFileAuditLogger(osFS{}, path, complete)
+}
+
+// newFileAuditLogger starts a logger on a file system. Options are complete.
+func newFileAuditLogger(fsys fileSystem, path string, complete FileOptions) (*FileAuditLogger, error) {
 	reporter := newReporter(complete.Buffer.OnError)
-	sink, err := openFileSink(path, complete, func(op string, err error) {
+	sink, err := openFileSinkOn(fsys, path, complete, func(op string, err error) {
 		reporter.report(&BackgroundError{Op: op, Err: err})
 	})
 	if err != nil {
@@ -87,14 +103,15 @@ func NewFileAuditLogger(path string, options *FileOptions) (*FileAuditLogger, er
 	return &FileAuditLogger{newBuffered(complete.Buffer, &worker{lines: sink, reporter: reporter}), sink}, nil
 }
 
-// Reopen closes the file and opens the one that is now at the path, or a new one.
-// Call it after another program has renamed the file, as from a handler of SIGHUP.
-// It waits for a write that is under way, for at most CloseTimeout. If it fails, the
-// logger tries again with the next batch, and events wait meanwhile.
+// Reopen goes over to the file that is now at the path, or to a new one. If that is
+// still the one that is written to, nothing happens. Call it after another program
+// has renamed the file, as from a handler of SIGHUP. It waits for a write that is
+// under way, for at most CloseTimeout. If it fails, the logger tries again with the
+// next batch, and events wait meanwhile.
 func (l *FileAuditLogger) Reopen() error {
 	ctx, cancel := context.WithTimeout(context.Background(), l.queue.options.CloseTimeout)
 	defer cancel()
-	if err := l.request(ctx, l.sink.reopen); err != nil {
+	if err := l.request(ctx, l.sink.refresh); err != nil {
 		return fmt.Errorf("audit: reopen log: %w", err)
 	}
 	return nil

@@ -10,19 +10,29 @@ import (
 
 var errNotDirectory = errors.New("not a directory")
 
-func openLog(path string, mode fs.FileMode) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, mode)
+const openPlain = 0
+
+// OpenLog does not lock: the standard library has no lock for these systems.
+func (osFS) OpenLog(path string, mode fs.FileMode) (logFile, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, mode)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
 }
 
-// lock does nothing: the standard library has no lock for these systems.
-func lock(*os.File) error { return nil }
-
-func syncDirectory(path string) error {
+func (osFS) SyncDir(path string) error {
 	directory, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(directory.Sync(), directory.Close())
+	err = directory.Sync()
+	if errors.Is(err, errors.ErrUnsupported) {
+		err = nil
+	}
+	return join(err, directory.Close())
 }
 
 func linkCount(fs.FileInfo) uint64 { return 1 }
+
+func isShared(directory fs.FileInfo) bool { return directory.Mode().Perm()&0o022 != 0 }

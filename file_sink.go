@@ -3,10 +3,9 @@ package audit
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 )
@@ -15,96 +14,92 @@ import (
 // up to which it consists of whole batches: everything behind that is taken back,
 // or left behind in a file that is not written to again.
 type fileSink struct {
+	fsys    fileSystem
 	path    string // absolute, no symbolic link
 	options FileOptions
 	report  func(op string, err error)
 	janitor *janitor
 
-	file     *os.File    // nil after the file could not be opened again
+	file     logFile     // nil after the file could not be opened again
 	info     fs.FileInfo // of file when it was opened: its identity
 	size     int64       // the end of the last whole batch
 	born     time.Time   // of the first event in the file
-	unsynced bool        // there are batches that were not fsynced
+	unsynced bool        // it was changed since it was last fsynced
 	spoiled  error       // why file must not be written to again; nil: it may
+	torn     bool        // spoiled by part of a batch that could not be taken back
+
+	rotated time.Time // in the name of the youngest rotated file
+	lost    error     // of an fsync, under SyncNone: it lost batches that do not come again
 }
 
 func openFileSink(path string, options FileOptions, report func(string, error)) (*fileSink, error) {
+	return openFileSinkOn(osFS{}, path, options, report)
+}
+
+func openFileSinkOn(fsys fileSystem, path string, options FileOptions, report func(string, error)) (*fileSink, error) {
 	resolved, err := resolveLogPath(path)
 	if err != nil {
 		return nil, err
 	}
-	s := &fileSink{path: resolved, options: options, report: report}
-	s.janitor = newJanitor(resolved, options, report)
+	s := &fileSink{fsys: fsys, path: resolved, options: options, report: report}
+	s.janitor = newJanitor(fsys, resolved, options, report)
 	if err := s.open(); err != nil {
 		return nil, err
 	}
-	s.janitor.kick()
+	s.rotated = youngestRotated(fsys, resolved)
 	return s, nil
 }
 
 // open opens the file at the path, which may be new, and recovers its end.
 func (s *fileSink) open() error {
-	if err := makeDirectory(filepath.Dir(s.path)); err != nil {
+	directory := filepath.Dir(s.path)
+	if err := makeDirectory(s.fsys, directory); err != nil {
 		return err
 	}
-	file, err := openLocked(s.path, s.options.Mode)
+	file, info, err := openLocked(s.fsys, s.path, s.options.Mode)
 	if err != nil {
-		return explainOpen(s.path, err)
+		return err
 	}
-	// The directory entry is durable before anything is acknowledged.
-	if err := join(syncDirectory(filepath.Dir(s.path)), s.adopt(file)); err != nil {
+	// The name of the file is durable before anything in it is acknowledged, and
+	// so is the one that it was moved to.
+	err = s.fsys.SyncDir(directory)
+	if err == nil {
+		err = s.adopt(file, info)
+	}
+	if err != nil {
 		return join(err, file.Close())
 	}
+	s.janitor.kick()
 	return nil
 }
 
-// adopt makes file the one that is written to.
-func (s *fileSink) adopt(file *os.File) error {
-	info, err := file.Stat()
+// adopt makes file the one that is written to. It sets a torn tail aside.
+func (s *fileSink) adopt(file logFile, info fs.FileInfo) error {
+	size, err := setTornTailAside(s.fsys, file, s.path, info)
 	if err != nil {
 		return err
 	}
-	size, err := s.recoverEnd(file, info.Size())
-	if err != nil {
-		return err
+	if torn := info.Size() - size; torn > 0 {
+		s.report("recover", fmt.Errorf("%s ended in the middle of a line: its last %d bytes are now in %s%s", s.path, torn, s.path, tornSuffix))
 	}
-	s.file, s.info, s.size, s.unsynced, s.spoiled = file, info, size, false, nil
-	s.born = birth(file)
+	s.file, s.info, s.size, s.born = file, info, size, birth(file, size)
 	return nil
 }
 
-// recoverEnd sets a torn tail aside and says so.
-func (s *fileSink) recoverEnd(file *os.File, size int64) (int64, error) {
-	whole, err := setTornTailAside(file, s.path, size)
-	if err == nil && whole < size {
-		s.report("recover", fmt.Errorf("%s ended in the middle of a line: its last %d bytes are now in %s%s", s.path, size-whole, s.path, tornSuffix))
+// birth is the time of the first event of a file, now if none can be read.
+func birth(file logFile, size int64) time.Time {
+	now := time.Now()
+	if size == 0 {
+		return now
 	}
-	return whole, err
-}
-
-// birth is the time of the first event of a file, now if it is empty.
-func birth(file *os.File) time.Time {
-	line, err := bufio.NewReaderSize(&offsetReader{file: file}, MaxLineBytes).ReadSlice('\n')
+	line, err := bufio.NewReaderSize(io.NewSectionReader(file, 0, size), MaxLineBytes).ReadSlice('\n')
 	if err != nil {
-		return time.Now()
+		return now
 	}
-	event, err := decodeLine(line)
-	if err != nil {
-		return time.Now()
+	if event, err := decodeLine(line); err == nil && event.Timestamp.Before(now) {
+		return event.Timestamp
 	}
-	return event.Timestamp
-}
-
-// offsetReader reads a file from its start, whatever its offset.
-type offsetReader struct {
-	file   *os.File
-	offset int64
-}
-
-func (r *offsetReader) Read(p []byte) (int, error) {
-	n, err := r.file.ReadAt(p, r.offset)
-	r.offset += int64(n)
-	return n, err
+	return now
 }
 
 // writeLines appends a batch and makes it durable, or leaves the file as it was.
@@ -112,9 +107,13 @@ func (s *fileSink) writeLines(_ context.Context, lines []byte) error {
 	if err := s.prepare(int64(len(lines))); err != nil {
 		return err
 	}
-	if _, err := s.file.Write(lines); err != nil {
-		if undo := s.file.Truncate(s.size); undo != nil {
-			s.spoiled = join(err, undo)
+	n, err := s.file.Write(lines)
+	if err == nil && n < len(lines) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		if undo := s.takeBack(); undo != nil {
+			s.spoiled, s.torn = join(err, undo), true
 		}
 		return err
 	}
@@ -125,45 +124,48 @@ func (s *fileSink) writeLines(_ context.Context, lines []byte) error {
 	} else {
 		s.unsynced = true
 	}
+	if s.size == 0 {
+		s.born = time.Now()
+	}
 	s.size += int64(len(lines))
+	return nil
+}
+
+// takeBack cuts off what stands behind the last whole batch.
+func (s *fileSink) takeBack() error {
+	info, err := s.file.Stat()
+	if err != nil || info.Size() <= s.size {
+		return err
+	}
+	if err := s.file.Truncate(s.size); err != nil {
+		return err
+	}
+	s.unsynced = true
 	return nil
 }
 
 // sync fsyncs the file. After an error the kernel may have dropped what was
 // written, and would say that all is well if it were asked again: the file is
-// spoiled, and its last batch comes again into the next one.
+// spoiled, and its last batch comes again into the next one. Under SyncNone those
+// before it do not: they are lost, perhaps.
 func (s *fileSink) sync() error {
-	if err := s.file.Sync(); err != nil {
+	err := s.file.Sync()
+	if err != nil {
+		if s.options.Sync == SyncNone {
+			err = fmt.Errorf("events in %s may be lost: %w", s.path, err)
+			s.lost = err
+		}
 		s.spoiled = err
-		return err
 	}
 	s.unsynced = false
-	return nil
+	return err
 }
 
 // prepare sees to it that a batch of n bytes can be appended: to a file that is the
 // one at the path, ends where the last batch did, and is not due for rotation.
 func (s *fileSink) prepare(n int64) error {
-	switch {
-	case s.spoiled != nil:
-		return s.replace()
-	case s.file == nil:
-		return s.open()
-	}
-	info, err := os.Stat(s.path)
-	switch {
-	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNotDirectory):
+	if err := s.refresh(); err != nil {
 		return err
-	case err != nil || !os.SameFile(info, s.info):
-		s.reportIfDeleted()
-		if err := s.reopen(); err != nil {
-			return err
-		}
-	case info.Size() != s.size:
-		s.report("recover", fmt.Errorf("%s has %d bytes where %d were written: another program truncated it or wrote to it", s.path, info.Size(), s.size))
-		if s.size, err = s.recoverEnd(s.file, info.Size()); err != nil {
-			return err
-		}
 	}
 	if s.size > 0 && (s.options.MaxSize > 0 && s.size+n > s.options.MaxSize ||
 		s.options.MaxAge > 0 && time.Since(s.born) >= s.options.MaxAge) {
@@ -172,10 +174,35 @@ func (s *fileSink) prepare(n int64) error {
 	return nil
 }
 
-// reportIfDeleted says that a log is gone, which renaming it would not mean.
-func (s *fileSink) reportIfDeleted() {
-	info, err := s.file.Stat()
-	if err == nil && linkCount(info) == 0 {
+// refresh begins anew at the path if the file must not be written to any more, is
+// not there any more, or does not end where the last batch did.
+func (s *fileSink) refresh() error {
+	switch {
+	case s.file == nil:
+		return s.open()
+	case s.spoiled != nil:
+		return s.replace()
+	}
+	info, err := s.fsys.Stat(s.path)
+	switch {
+	case err != nil && !isGone(err):
+		return err
+	case err == nil && s.fsys.SameFile(info, s.info) && info.Size() == s.size:
+		return nil
+	}
+	s.reportLoss()
+	return s.reopen()
+}
+
+// reportLoss says that somebody else deleted or changed the file. Renaming it harms
+// nobody.
+func (s *fileSink) reportLoss() {
+	switch info, err := s.file.Stat(); {
+	case err != nil:
+		s.report("reopen", err)
+	case info.Size() != s.size && s.spoiled == nil:
+		s.report("recover", fmt.Errorf("%s has %d bytes where %d were written: another program truncated it or wrote to it", s.path, info.Size(), s.size))
+	case linkCount(info) == 0:
 		s.report("reopen", fmt.Errorf("%s was deleted, with %d bytes of events in it: a new file is begun", s.path, s.size))
 	}
 }
@@ -188,49 +215,64 @@ func (s *fileSink) rotate() error {
 			return err
 		}
 	}
-	rotated, err := rotatedName(s.path, time.Now())
-	if err == nil {
-		err = os.Rename(s.path, rotated)
-	}
-	if err != nil {
+	if _, err := s.moveAside(); err != nil {
 		s.report("rotate", err)
 		return nil
 	}
 	return s.reopen()
 }
 
-// replace moves a spoiled file aside and begins a new one.
+// moveAside renames the file to the name of a rotated one.
+func (s *fileSink) moveAside() (string, error) {
+	name, at, err := rotatedName(s.fsys, s.path, s.rotated)
+	if err != nil {
+		return "", err
+	}
+	if err := s.fsys.Rename(s.path, name); err != nil {
+		return "", err
+	}
+	s.rotated = at
+	return name, nil
+}
+
+// replace moves a spoiled file out of the way and begins a new one.
 func (s *fileSink) replace() error {
-	if info, err := os.Stat(s.path); err == nil && os.SameFile(info, s.info) {
-		rotated, err := rotatedName(s.path, time.Now())
-		if err == nil {
-			err = os.Rename(s.path, rotated)
+	if s.torn {
+		if err := s.takeBack(); err != nil {
+			s.report("recover", fmt.Errorf("%s ends in the middle of a line: %w", s.path, err))
 		}
+	}
+	if s.unsynced {
+		if err := s.sync(); err != nil {
+			s.report("flush", err)
+		}
+	}
+	info, err := s.fsys.Stat(s.path)
+	switch {
+	case err != nil && !isGone(err):
+		return join(s.spoiled, err)
+	case err != nil || !s.fsys.SameFile(info, s.info):
+		s.reportLoss()
+	case s.size == 0: // all that is in it is written again, into the next one
+		if err := s.fsys.Remove(s.path); err != nil {
+			return join(s.spoiled, err)
+		}
+	default:
+		name, err := s.moveAside()
 		if err != nil {
 			return join(s.spoiled, err)
 		}
-		s.report("rotate", fmt.Errorf("%s is not written to any more, it is now %s: %w", s.path, rotated, s.spoiled))
+		s.report("rotate", fmt.Errorf("%s is not written to any more, it is now %s: %w", s.path, name, s.spoiled))
 	}
-	s.unsynced = false // and never will be
 	return s.reopen()
 }
 
 // reopen closes the file and opens what is at the path.
 func (s *fileSink) reopen() error {
-	if s.spoiled != nil && s.file != nil {
-		if info, err := os.Stat(s.path); err == nil && os.SameFile(info, s.info) {
-			return s.replace()
-		}
-	}
-	err := s.release()
-	if opened := s.open(); opened != nil {
-		return join(err, opened)
-	}
-	s.janitor.kick()
-	if err != nil {
+	if err := s.release(); err != nil {
 		s.report("close", err)
 	}
-	return nil
+	return s.open()
 }
 
 // release closes the file, and with it the lock.
@@ -243,16 +285,17 @@ func (s *fileSink) release() error {
 		err = s.sync()
 	}
 	err = join(err, s.file.Close())
-	s.file, s.unsynced, s.spoiled = nil, false, nil
+	s.file, s.spoiled, s.torn = nil, nil, false
 	return err
 }
 
-// flushSink makes durable what was written.
+// flushSink makes durable what was written. Once it could not, it never says again
+// that all is well: what the failed fsync lost does not come back.
 func (s *fileSink) flushSink() error {
-	if !s.unsynced {
-		return nil
+	if s.unsynced {
+		_ = s.sync() // its error is in lost
 	}
-	return s.sync()
+	return s.lost
 }
 
 // closeSink closes the file. It waits for rotated files to be compressed until ctx
@@ -260,5 +303,8 @@ func (s *fileSink) flushSink() error {
 func (s *fileSink) closeSink(ctx context.Context) error {
 	err := s.release()
 	s.janitor.stop(ctx)
+	if err == nil {
+		err = s.lost
+	}
 	return err
 }

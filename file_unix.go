@@ -13,13 +13,31 @@ import (
 // errNotDirectory is what Stat says when a directory above became a file.
 var errNotDirectory error = syscall.ENOTDIR
 
-// openLog never follows a link: the path was resolved before.
-func openLog(path string, mode fs.FileMode) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, mode)
+// openPlain makes open refuse a link, and not wait for the reader of a FIFO.
+const openPlain = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
+// OpenLog locks with flock(2), which conflicts within one process too. No child
+// process inherits the descriptor.
+func (osFS) OpenLog(path string, mode fs.FileMode) (logFile, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|openPlain, mode)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(file, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, join(err, file.Close())
+	}
+	return lockedFile{file}, nil
 }
 
-// lock takes flock(2), which conflicts within one process too.
-func lock(file *os.File) error {
+// lockedFile is unlocked when it is closed, also if a child process that has yet to
+// exec holds a copy of the descriptor.
+type lockedFile struct{ *os.File }
+
+func (f lockedFile) Close() error {
+	return join(flock(f.File, syscall.LOCK_UN), f.File.Close())
+}
+
+func flock(file *os.File, how int) error {
 	conn, err := file.SyscallConn()
 	if err != nil {
 		return err
@@ -27,7 +45,7 @@ func lock(file *os.File) error {
 	var locked error
 	err = conn.Control(func(fd uintptr) {
 		for {
-			if locked = syscall.Flock(int(fd), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(locked, syscall.EINTR) { //nolint:gosec // G115: a descriptor
+			if locked = syscall.Flock(int(fd), how); !errors.Is(locked, syscall.EINTR) { //nolint:gosec // G115: a descriptor
 				return
 			}
 		}
@@ -38,18 +56,23 @@ func lock(file *os.File) error {
 	case errors.Is(locked, syscall.EWOULDBLOCK):
 		return ErrLocked
 	case locked != nil:
-		return fmt.Errorf("lock: %w", locked)
+		return fmt.Errorf("lock %s: %w", file.Name(), locked)
 	}
 	return nil
 }
 
-// syncDirectory makes the names in a directory durable.
-func syncDirectory(path string) error {
-	directory, err := os.Open(path) //nolint:gosec // G304: the directory of the log
+// SyncDir takes it that a file system which knows no fsync of directories has no
+// need of it.
+func (osFS) SyncDir(path string) error {
+	directory, err := os.Open(path)
 	if err != nil {
-		return err
+		return explainOpen(path, err)
 	}
-	return join(directory.Sync(), directory.Close())
+	err = directory.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		err = nil
+	}
+	return join(err, directory.Close())
 }
 
 // linkCount is how many names a file has.
@@ -59,3 +82,6 @@ func linkCount(info fs.FileInfo) uint64 {
 	}
 	return 1
 }
+
+// isShared reports whether others than its owner can make links in a directory.
+func isShared(directory fs.FileInfo) bool { return directory.Mode().Perm()&0o022 != 0 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -10,9 +11,11 @@ import (
 // errNotDirectory is what Stat says when a directory above became a file.
 var errNotDirectory error = syscall.ENOTDIR
 
-// openLog lets others read and rename the file, but not open it for writing: that
+const openPlain = 0
+
+// OpenLog lets others read and rename the file, but not open it for writing: that
 // is the lock.
-func openLog(path string, _ fs.FileMode) (*os.File, error) {
+func (osFS) OpenLog(path string, _ fs.FileMode) (logFile, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
@@ -27,12 +30,25 @@ func openLog(path string, _ fs.FileMode) (*os.File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	return os.NewFile(uintptr(handle), path), nil
+	return appendedFile{os.NewFile(uintptr(handle), path)}, nil
 }
 
-func lock(*os.File) error { return nil }
+// appendedFile writes at its end, as a handle that may also truncate the file does
+// not do by itself.
+type appendedFile struct{ *os.File }
 
-// syncDirectory does nothing: the file system keeps its own journal of names.
-func syncDirectory(string) error { return nil }
+func (f appendedFile) Write(p []byte) (int, error) {
+	if _, err := f.Seek(0, io.SeekEnd); err != nil {
+		return 0, err
+	}
+	return f.File.Write(p)
+}
+
+// SyncDir does nothing: the file system keeps its own journal of names.
+func (osFS) SyncDir(string) error { return nil }
 
 func linkCount(fs.FileInfo) uint64 { return 1 }
+
+// isShared is false: the mode of a directory says nothing here, and making links is
+// a privilege.
+func isShared(fs.FileInfo) bool { return false }

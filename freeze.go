@@ -2,81 +2,134 @@ package audit
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
+	"strconv"
 	"time"
 )
 
 // freezer copies metadata deeply. Numbers, strings, booleans, times, and maps and
-// slices of them keep their types; of any other value its JSON form is taken.
+// slices of them keep their types; of any other value its JSON form is taken. What
+// is too deep or too large for the log is replaced as it would be there, which
+// ends cycles too.
 type freezer struct {
 	values valueEncoder // for the other values; its path and notes are the freezer's too
-	nodes  int          // copied so far
+	left   int          // how many bytes of JSON the value at hand may still take, at least
 }
-
-// mostNodes is more than MaxMetadataBytes of JSON can hold.
-const mostNodes = 64 << 10
 
 // metadata copies a whole map into dst.
 func (f *freezer) metadata(dst, metadata map[string]any) {
-	for key, value := range metadata {
-		if f.nodes++; f.nodes > mostNodes {
+	// What no log would hold is not copied either: of more than this some
+	// MaxSanitized values are too large.
+	total, large := (MaxSanitized+1)*MaxMetadataBytes, 0
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
+		f.left = MaxMetadataBytes
+		dst[key] = f.member(key, metadata[key])
+		total -= 1 + MaxMetadataBytes - max(f.left, 0)
+		if f.left < 0 {
+			f.values.note("size", key)
+			dst[key] = tooLarge
+			large++
+		}
+		if total < 0 || large == MaxSanitized {
 			f.values.note("size")
 			return
 		}
-		f.values.path = append(f.values.path, key)
-		dst[key] = f.value(value, len(f.values.path))
-		f.values.path = f.values.path[:len(f.values.path)-1]
 	}
 }
 
-// value copies v, which is in depth containers. What lies deeper than can be
-// recorded is cut, which ends cycles too.
-func (f *freezer) value(v any, depth int) any {
+// member copies a value and keeps its path.
+func (f *freezer) member(key string, v any) any {
+	if f.left < 0 {
+		return nil
+	}
+	repaired, _ := repair(key, MaxNameBytes)
+	f.values.path = append(f.values.path, repaired)
+	v = f.value(v)
+	f.values.path = f.values.path[:len(f.values.path)-1]
+	return v
+}
+
+func (f *freezer) value(v any) any {
 	switch v := v.(type) {
 	case nil, string, bool, int, int64, float64, json.Number, time.Time:
 		return v
 	case map[string]any:
-		if v == nil {
+		switch {
+		case v == nil:
 			return v
+		case f.deep():
+			return tooDeep
+		case f.cannotHold(len(v)):
+			return nil
 		}
-		if depth >= MaxDepth {
-			f.values.note("deep")
-			return "[too deep]"
+		frozen := make(map[string]any, len(v))
+		for key, value := range v {
+			frozen[key] = f.member(key, value)
 		}
-		frozen := make(map[string]any, min(len(v), mostNodes))
-		f.metadata(frozen, v)
 		return frozen
 	case []any:
-		return f.list(v, depth)
+		switch {
+		case v == nil:
+			return v
+		case f.deep():
+			return tooDeep
+		case f.cannotHold(len(v)):
+			return nil
+		}
+		frozen := make([]any, len(v))
+		for i, value := range v {
+			frozen[i] = f.member(strconv.Itoa(i), value)
+		}
+		return frozen
 	}
+	return f.reflected(v)
+}
+
+// cannotHold takes n bytes of those that are left.
+func (f *freezer) cannotHold(n int) bool {
+	f.left -= n
+	return f.left < 0
+}
+
+// deep reports whether a container at hand is too deep, and notes it.
+func (f *freezer) deep() bool {
+	deep := len(f.values.path) >= MaxDepth
+	if deep {
+		f.values.note("deep")
+	}
+	return deep
+}
+
+func (f *freezer) reflected(v any) any {
 	value := reflect.ValueOf(v)
 	if _, marshals := v.(json.Marshaler); !marshals {
 		switch {
 		case isScalar(value.Type()):
 			return v
-		case value.Kind() == reflect.Slice && isScalar(value.Type().Elem()) && value.Len() <= mostNodes:
+		case value.Kind() == reflect.Slice && isScalar(value.Type().Elem()):
+			if value.IsNil() {
+				return v
+			}
+			if f.cannotHold(shortest(value)) {
+				return nil
+			}
 			frozen := reflect.MakeSlice(value.Type(), value.Len(), value.Len())
 			reflect.Copy(frozen, value)
 			return frozen.Interface()
 		}
 	}
-	return f.foreign(v, depth)
+	return f.other(v)
 }
 
-func (f *freezer) list(list []any, depth int) any {
-	if depth >= MaxDepth {
-		f.values.note("deep")
-		return "[too deep]"
+// shortest is about the least that a slice of scalars takes in the log, where bytes
+// become a text, which is cut.
+func shortest(slice reflect.Value) int {
+	if slice.Type().Elem().Kind() == reflect.Uint8 {
+		return min(slice.Len(), MaxStringBytes)
 	}
-	frozen := make([]any, 0, min(len(list), mostNodes))
-	for _, element := range list {
-		if f.nodes++; f.nodes > mostNodes {
-			f.values.note("size")
-			break
-		}
-		frozen = append(frozen, f.value(element, depth+1))
-	}
-	return frozen
+	return slice.Len()
 }
 
 // isScalar reports whether values of type t hold no reference, and JSON can
@@ -92,14 +145,15 @@ func isScalar(t reflect.Type) bool {
 	return false
 }
 
-// foreign takes the JSON form of v.
-func (f *freezer) foreign(v any, depth int) any {
-	f.values.limit = MaxMetadataBytes
-	text := f.values.value(nil, v, depth)
+// other takes the JSON form of v.
+func (f *freezer) other(v any) any {
+	f.values.limit = f.left
+	text := f.values.value(nil, v, len(f.values.path))
 	var frozen any
-	if len(text) > MaxMetadataBytes || unmarshal(text, &frozen) != nil {
-		f.values.note("size")
-		return "[too large]"
+	if len(text) > f.values.limit || unmarshal(text, &frozen) != nil {
+		f.left = -1
+		return nil
 	}
+	f.left -= len(text)
 	return frozen
 }

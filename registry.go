@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,8 +10,10 @@ import (
 )
 
 // LoggerFactory builds the logger that settings name. options is what the settings
-// give for it, never nil; an option that it does not know should be an error. The
-// logger belongs to the settings loader.
+// give for it, a copy and never nil; a number from JSON is a json.Number. An option
+// that it does not know should be an error. The logger belongs to the settings
+// loader, which shuts it down when other settings replace it. Loggers are built one
+// at a time: a factory must not load settings.
 type LoggerFactory func(ctx context.Context, options map[string]any) (AuditLogger, error)
 
 // DatabaseConfig is what a DatabaseOpener opens: a table of a database.
@@ -70,9 +71,10 @@ var (
 
 // RegisterAuditLogger gives a factory the name by which settings ask for it. It
 // returns an error for a name that is empty or taken, as FileAuditLogger and
-// DatabaseAuditLogger are, and for a nil factory.
+// DatabaseAuditLogger are, also in general_manager's dotted form, and for a nil
+// factory.
 func RegisterAuditLogger(name string, factory LoggerFactory) error {
-	if name == fileClass || name == databaseClass {
+	if class, _ := builtIn(name); class != "" {
 		return fmt.Errorf("audit: register logger %q: name is taken", name)
 	}
 	return loggers.register("logger", name, factory)
@@ -85,18 +87,27 @@ func RegisterDatabase(driver string, opener DatabaseOpener) error {
 	return databases.register("database driver", driver, opener)
 }
 
-// openDatabase opens a store by its driver.
-func openDatabase(ctx context.Context, driver string, config DatabaseConfig) (Sink, error) {
-	if opener, found := databases.lookup(driver); found {
-		return opener(ctx, config)
+// findDriver looks a driver up, by its own name or its other usual one.
+func findDriver(name string) (DatabaseOpener, error) {
+	if opener, found := databases.lookup(name); found {
+		return opener, nil
 	}
-	if driver == "sqlite" || driver == "postgres" {
-		return nil, fmt.Errorf(`database driver %q is not there: import _ "github.com/permaudit/audit/%s"`, driver, driver)
+	switch name {
+	case "sqlite3":
+		name = "sqlite"
+	case "postgresql", "pgx":
+		name = "postgres"
+	}
+	if opener, found := databases.lookup(name); found {
+		return opener, nil
+	}
+	if name == "sqlite" || name == "postgres" {
+		return nil, fmt.Errorf("database driver %q is not there: import _ %q", name, "github.com/permaudit/audit/"+name)
 	}
 	known := databases.names()
 	if known == "" {
-		return nil, errors.New("unknown database driver, and none is registered: " +
-			`import _ "github.com/permaudit/audit/sqlite" or _ "github.com/permaudit/audit/postgres"`)
+		return nil, fmt.Errorf("unknown database driver %s, and none is registered: "+
+			`import _ "github.com/permaudit/audit/sqlite" or _ "github.com/permaudit/audit/postgres"`, show(name))
 	}
-	return nil, fmt.Errorf("unknown database driver: registered are %s", known)
+	return nil, fmt.Errorf("unknown database driver %s: registered are %s", show(name), known)
 }

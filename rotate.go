@@ -22,25 +22,41 @@ const (
 	partSuffix    = ".part" // of a compressed file that is not complete
 )
 
-// rotatedName returns a name that is not taken yet for the log at path, moved aside
-// at the given moment.
-func rotatedName(path string, at time.Time) (string, error) {
+// rotatedName returns a name for the log at path that is not taken yet: that of now,
+// or the first one after that of the youngest rotated file, if the clock was set
+// back. The names sort in the order of rotation.
+func rotatedName(fsys fileSystem, path string, youngest time.Time) (name string, at time.Time, err error) {
 	base, extension := splitExtension(path)
+	at = time.Now().UTC().Truncate(time.Microsecond)
+	if !at.After(youngest) {
+		at = youngest.Add(time.Microsecond)
+	}
 	for ; ; at = at.Add(time.Microsecond) {
-		name := base + "-" + at.UTC().Format(rotatedLayout) + extension
+		name := base + "-" + at.Format(rotatedLayout) + extension
 		taken := false
 		for _, candidate := range []string{name, name + gzipSuffix} {
-			switch _, err := os.Lstat(candidate); {
+			switch _, err := fsys.Stat(candidate); {
 			case err == nil:
 				taken = true
 			case !errors.Is(err, fs.ErrNotExist):
-				return "", err
+				return "", at, err
 			}
 		}
 		if !taken {
-			return name, nil
+			return name, at, nil
 		}
 	}
+}
+
+// youngestRotated is the time in the name of the youngest rotated file, zero if
+// there is none to be seen.
+func youngestRotated(fsys fileSystem, path string) time.Time {
+	names, _, err := rotatedFiles(fsys, path)
+	if err != nil || len(names) == 0 {
+		return time.Time{}
+	}
+	at, _ := rotatedTime(path, names[len(names)-1])
+	return at
 }
 
 func splitExtension(path string) (base, extension string) {
@@ -48,30 +64,50 @@ func splitExtension(path string) (base, extension string) {
 	return strings.TrimSuffix(path, extension), extension
 }
 
-// rotatedFiles returns the names of the rotated files of the log at path, oldest
-// first, without gzipSuffix; a file that is there in both forms once.
-func rotatedFiles(path string) ([]string, error) {
+// rotatedTime returns the time in the name of a rotated file of the log at path, if
+// it is one.
+func rotatedTime(path, name string) (at time.Time, ours bool) {
 	base, extension := splitExtension(path)
-	entries, err := os.ReadDir(filepath.Dir(path))
+	stamp, found := strings.CutPrefix(name, base+"-")
+	stamp, ok := strings.CutSuffix(stamp, extension)
+	at, err := time.Parse(rotatedLayout, stamp)
+	// Parse takes more than Format makes.
+	return at, found && ok && err == nil && at.Format(rotatedLayout) == stamp
+}
+
+// rotatedFiles returns the names of the rotated files of the log at path, oldest
+// first, without gzipSuffix, a file that is there in both forms once; and which of
+// them an interrupted compression left a part of.
+func rotatedFiles(fsys fileSystem, path string) (names, parts []string, err error) {
+	directory := filepath.Dir(path)
+	entries, err := fsys.ReadDir(directory)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var names []string
 	for _, entry := range entries {
-		name := filepath.Join(filepath.Dir(path), strings.TrimSuffix(entry.Name(), gzipSuffix))
-		stamp, found := strings.CutPrefix(name, base+"-")
-		stamp, ok := strings.CutSuffix(stamp, extension)
-		if _, err := time.Parse(rotatedLayout, stamp); found && ok && err == nil {
+		if !entry.Type().IsRegular() {
+			continue
+		}
+		name, isPart := strings.CutSuffix(filepath.Join(directory, entry.Name()), gzipSuffix+partSuffix)
+		if isPart {
+			if _, ours := rotatedTime(path, name); ours {
+				parts = append(parts, name)
+			}
+			continue
+		}
+		name = strings.TrimSuffix(name, gzipSuffix)
+		if _, ours := rotatedTime(path, name); ours {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return slices.Compact(names), nil
+	return slices.Compact(names), parts, nil
 }
 
 // janitor compresses and deletes rotated files, on a goroutine that lives while
 // there is something to do. Its zero work, without either option, is free.
 type janitor struct {
+	fsys     fileSystem
 	path     string
 	compress bool
 	keep     int // 0: all
@@ -85,8 +121,8 @@ type janitor struct {
 	idle  chan struct{} // closed by the goroutine when it ends; nil while there is none
 }
 
-func newJanitor(path string, options FileOptions, report func(string, error)) *janitor {
-	j := &janitor{path: path, compress: options.Compress, keep: options.MaxBackups, report: report}
+func newJanitor(fsys fileSystem, path string, options FileOptions, report func(string, error)) *janitor {
+	j := &janitor{fsys: fsys, path: path, compress: options.Compress, keep: options.MaxBackups, report: report}
 	j.ctx, j.cancel = context.WithCancel(context.Background())
 	return j
 }
@@ -144,52 +180,56 @@ func (j *janitor) stop(ctx context.Context) {
 	}
 }
 
-// tidy deletes the oldest files and compresses the others.
+// tidy deletes the oldest files, and compresses the others, oldest first.
 func (j *janitor) tidy() error {
-	names, err := rotatedFiles(j.path)
+	names, parts, err := rotatedFiles(j.fsys, j.path)
 	if err != nil {
 		return err
 	}
-	for j.keep > 0 && len(names) > j.keep {
-		if err := join(remove(names[0]), remove(names[0]+gzipSuffix)); err != nil {
-			return err
-		}
-		names = names[1:]
+	for _, name := range parts {
+		err = join(err, removeIfThere(j.fsys, name+gzipSuffix+partSuffix))
 	}
-	if !j.compress {
-		return nil
+	for ; j.keep > 0 && len(names) > j.keep; names = names[1:] {
+		err = join(err, removeIfThere(j.fsys, names[0]), removeIfThere(j.fsys, names[0]+gzipSuffix))
 	}
 	for _, name := range names {
+		if !j.compress || j.ctx.Err() != nil {
+			break
+		}
 		if err := j.gzip(name); err != nil && j.ctx.Err() == nil {
 			j.report("compress", err)
 		}
 	}
-	return nil
+	return err
 }
 
-// gzip compresses a rotated file. It is replaced once its compressed form is
+// gzip compresses a rotated file. It is removed once its compressed form is
 // durable.
 func (j *janitor) gzip(name string) error {
-	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+	if _, err := j.fsys.Stat(name); errors.Is(err, fs.ErrNotExist) {
 		return nil // done before
 	}
-	if _, err := os.Lstat(name + gzipSuffix); err != nil {
+	switch _, err := j.fsys.Stat(name + gzipSuffix); {
+	case errors.Is(err, fs.ErrNotExist):
 		part := name + gzipSuffix + partSuffix
 		if err := j.copyGzip(part, name); err != nil {
-			return join(err, remove(part))
+			return join(err, removeIfThere(j.fsys, part))
 		}
-		if err := os.Rename(part, name+gzipSuffix); err != nil {
+		if err := j.fsys.Rename(part, name+gzipSuffix); err != nil {
 			return err
 		}
-		if err := syncParent(name); err != nil {
-			return err
-		}
+	case err != nil:
+		return err
 	}
-	return remove(name)
+	// Also if the compressed form was there: a crash may have come in between.
+	if err := j.fsys.SyncDir(filepath.Dir(name)); err != nil {
+		return err
+	}
+	return removeIfThere(j.fsys, name)
 }
 
 func (j *janitor) copyGzip(to, from string) (err error) {
-	source, err := os.Open(from) //nolint:gosec // G304: a rotated log
+	source, err := j.fsys.OpenFile(from, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -198,13 +238,14 @@ func (j *janitor) copyGzip(to, from string) (err error) {
 	if err != nil {
 		return err
 	}
-	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, info.Mode().Perm()) //nolint:gosec // G304: beside it
+	target, err := j.fsys.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
 	if err != nil {
 		return err
 	}
 	defer func() { err = join(err, target.Close()) }()
 	compressor := gzip.NewWriter(target)
-	if _, err := io.Copy(compressor, interruptible{j.ctx, source}); err != nil {
+	lines := io.NewSectionReader(source, 0, info.Size())
+	if _, err := io.Copy(compressor, interruptible{j.ctx, lines}); err != nil {
 		return err
 	}
 	if err := compressor.Close(); err != nil {
@@ -225,12 +266,3 @@ func (r interruptible) Read(p []byte) (int, error) {
 	}
 	return r.Reader.Read(p)
 }
-
-func remove(name string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-func syncParent(path string) error { return syncDirectory(filepath.Dir(path)) }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"strings"
 	"unicode/utf8"
 )
 
@@ -16,10 +17,31 @@ const (
 // reasons are the words for repairs in Sanitized, by bit.
 var reasons = [...]string{"utf8", "nul", "long"}
 
-const hexDigits = "0123456789abcdef"
+const (
+	hexDigits = "0123456789abcdef"
+	uFFFD     = "\uFFFD" // the replacement character
+)
+
+// plain marks the bytes that stand for themselves in JSON, in ASCII.
+var plain = func() (plain [256]bool) {
+	for c := range utf8.RuneSelf {
+		plain[c] = c >= ' ' && c != '"' && c != '\\' && c != 0x7f
+	}
+	return plain
+}()
+
+// isPlain reports whether s needs neither repair nor escapes.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if !plain[s[i]] {
+			return false
+		}
+	}
+	return true
+}
 
 // cutRune returns the greatest length up to most that does not divide a rune of s.
-func cutRune[T string | []byte](s T, most int) int {
+func cutRune(s string, most int) int {
 	if len(s) <= most {
 		return len(s)
 	}
@@ -33,88 +55,81 @@ func cutRune[T string | []byte](s T, most int) int {
 	return cut
 }
 
-// appendText appends s as valid UTF-8 without NUL and not over most bytes of s:
-// invalid bytes and NUL become U+FFFD.
-func appendText(dst []byte, s string, most int) ([]byte, repairs) {
-	var done repairs
-	if cut := cutRune(s, most); cut < len(s) {
-		s, done = s[:cut], repairedLength
+// repair returns s as valid UTF-8 without NUL of at most most bytes: bytes that are
+// no UTF-8, and NUL, become U+FFFD, and what is too long then is cut. Repairing
+// what was repaired changes nothing.
+func repair(s string, most int) (string, repairs) {
+	if len(s) <= most && isPlain(s) {
+		return s, 0
 	}
-	start := 0
-	for i := 0; i < len(s); {
-		if c := s[i]; c != 0 && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if r != 0 && (r != utf8.RuneError || size > 1) {
-			i += size
-			continue
-		}
-		if r == 0 {
-			done |= repairedNUL
-		} else {
-			done |= repairedUTF8
-		}
-		dst = append(append(dst, s[start:i]...), "\uFFFD"...)
-		i += size
-		start = i
-	}
-	return append(dst, s[start:]...), done
+	return repairOther(s, most)
 }
 
-// plainJSON marks the ASCII characters that stand for themselves in a JSON string.
-var plainJSON = func() (plain [utf8.RuneSelf]bool) {
-	for c := range plain {
-		plain[c] = c >= ' ' && c != '"' && c != '\\' && c != 0x7f
-	}
-	return plain
-}()
-
-// appendJSONString appends s as a JSON string on one line, repaired like
-// appendText does it: besides what JSON demands, it escapes DEL, the C1 control
-// characters, and the line and paragraph separators.
-func appendJSONString[T string | []byte](dst []byte, s T, most int) ([]byte, repairs) {
+func repairOther(s string, most int) (string, repairs) {
 	var done repairs
 	if cut := cutRune(s, most); cut < len(s) {
 		s, done = s[:cut], repairedLength
 	}
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); {
-		if c := s[i]; c < utf8.RuneSelf {
-			if plainJSON[c] {
-				i++
-				continue
-			}
-			dst = append(dst, s[start:i]...)
-			if c == 0 {
-				done |= repairedNUL
-				dst = append(dst, "\uFFFD"...)
-			} else {
-				dst = appendEscape(dst, c)
-			}
-			i++
-			start = i
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s, done
+	}
+	repaired := make([]byte, 0, min(len(s)*len(uFFFD), most))
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		text := s[:size]
 		switch {
+		case r == 0:
+			done |= repairedNUL
+			text = uFFFD
 		case r == utf8.RuneError && size == 1:
 			done |= repairedUTF8
-			dst = append(append(dst, s[start:i]...), "\uFFFD"...)
-		case r >= 0x80 && r < 0xa0:
-			dst = append(append(dst, s[start:i]...), '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&0xf])
-		case r == '\u2028' || r == '\u2029':
-			dst = append(append(dst, s[start:i]...), '\\', 'u', '2', '0', '2', hexDigits[r&0xf])
-		default:
-			i += size
+			text = uFFFD
+		}
+		if len(repaired)+len(text) > most {
+			done |= repairedLength
+			break
+		}
+		repaired = append(repaired, text...)
+		s = s[size:]
+	}
+	return string(repaired), done
+}
+
+// appendJSONString appends s, repaired, as a JSON string on one line.
+func appendJSONString(dst []byte, s string, most int) ([]byte, repairs) {
+	if len(s) <= most && isPlain(s) {
+		return append(append(append(dst, '"'), s...), '"'), 0
+	}
+	s, done := repairOther(s, most)
+	return appendQuoted(dst, s), done
+}
+
+// appendQuoted appends s, which needs no repair, as a JSON string. Besides what
+// JSON demands, it escapes DEL, the C1 control characters, and the line and
+// paragraph separators.
+func appendQuoted[T string | []byte](dst []byte, s T) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if plain[c] {
 			continue
 		}
-		i += size
-		start = i
+		switch {
+		case c < utf8.RuneSelf:
+			dst = appendEscape(append(dst, s[start:i]...), c)
+		case c == 0xc2 && s[i+1] < 0xa0: // U+0080 to U+009F
+			dst = append(append(dst, s[start:i]...), '\\', 'u', '0', '0', hexDigits[s[i+1]>>4], hexDigits[s[i+1]&0xf])
+			i++
+		case c == 0xe2 && s[i+1] == 0x80 && s[i+2]|1 == 0xa9: // U+2028, U+2029
+			dst = append(append(dst, s[start:i]...), '\\', 'u', '2', '0', '2', hexDigits[s[i+2]&0xf])
+			i += 2
+		default:
+			continue
+		}
+		start = i + 1
 	}
-	return append(append(dst, s[start:]...), '"'), done
+	return append(append(dst, s[start:]...), '"')
 }
 
 // appendEscape appends the JSON escape of an ASCII character.

@@ -36,7 +36,6 @@ func resolveUser(event *PermissionAuditEvent) identity {
 }
 
 func reflectUser(user any) identity {
-	value := reflect.ValueOf(user)
 	if isNil(user) {
 		return identity{}
 	}
@@ -50,6 +49,7 @@ func reflectUser(user any) identity {
 		}
 		return represent(user) // it has an identity in general, but not now: an anonymous user
 	}
+	value := reflect.ValueOf(user)
 	switch kind := value.Kind(); {
 	case kind == reflect.String, value.CanInt(), value.CanUint():
 	case kind == reflect.Array && value.Type().Elem().Kind() == reflect.Uint8:
@@ -66,19 +66,7 @@ func reflectUser(user any) identity {
 // scalarText is the text of a string, an integer or an array of bytes.
 func scalarText(v any, value reflect.Value) (text, note string) {
 	if marshaler, ok := v.(encoding.TextMarshaler); ok {
-		var err error
-		text, panicked := call(func() string {
-			var b []byte
-			b, err = marshaler.MarshalText()
-			return string(b)
-		})
-		switch {
-		case panicked:
-			return panicText(v), "panic"
-		case err != nil:
-			return errorText(v), "error"
-		}
-		return text, ""
+		return marshalText(marshaler)
 	}
 	if stringer, ok := v.(fmt.Stringer); ok {
 		text, panicked := call(stringer.String)
@@ -96,8 +84,27 @@ func scalarText(v any, value reflect.Value) (text, note string) {
 		return value.String(), ""
 	}
 	raw := make([]byte, value.Len())
-	reflect.Copy(reflect.ValueOf(raw), value)
+	for i := range raw {
+		raw[i] = byte(value.Index(i).Uint())
+	}
 	return hex.EncodeToString(raw), ""
+}
+
+// marshalText is the text of v, or what stands for it and why.
+func marshalText(v encoding.TextMarshaler) (text, note string) {
+	var err error
+	text, panicked := call(func() string {
+		var b []byte
+		b, err = v.MarshalText()
+		return string(b)
+	})
+	switch {
+	case panicked:
+		return panicText(v), "panic"
+	case err != nil:
+		return errorText(v), "error"
+	}
+	return text, ""
 }
 
 // represent is the text of a user who has no identity: never a struct's fields.
@@ -107,7 +114,9 @@ func represent(user any) identity {
 		if panicked {
 			return identity{repr: panicText(user), note: "user:panic"}
 		}
-		return identity{repr: text}
+		if text != "" {
+			return identity{repr: text}
+		}
 	}
 	return identity{repr: reflect.TypeOf(user).String()}
 }

@@ -72,6 +72,16 @@ func describe(event audit.PermissionAuditEvent) string {
 	return text
 }
 
+// shortly is describe for events that were made to be long.
+func shortly(event audit.PermissionAuditEvent) string {
+	const most = 300
+	text := []rune(describe(event))
+	if len(text) > most {
+		text = append(text[:most], '.', '.', '.')
+	}
+	return string(text)
+}
+
 // userText is the user's id, or else the representation.
 func userText(event audit.PermissionAuditEvent) string {
 	if event.UserID != "" {
@@ -81,11 +91,11 @@ func userText(event audit.PermissionAuditEvent) string {
 	return string(repr)
 }
 
-// jsonText is value as JSON, or in Go's syntax if JSON cannot express it.
+// jsonText is value as JSON, or why there is none.
 func jsonText(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Sprintf("%#v", value)
+		return fmt.Sprintf("[%v]", err)
 	}
 	return string(text)
 }

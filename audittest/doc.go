@@ -1,0 +1,116 @@
+// Package audittest helps to test code that makes permission decisions, and loggers
+// and sources of one's own.
+//
+// # Decisions
+//
+// A [Recorder] is a logger that keeps what it is given. [Install] configures one for
+// the time of a test. The test then asks what an auditor would ask:
+//
+//	func TestStatusIsTheOwners(t *testing.T) {
+//		recorder := audittest.Install(t)
+//		service.SetStatus(bob, project, "done")
+//		recorder.AssertDenied(t, audittest.Match{
+//			Action: audit.ActionUpdate, Manager: "Project", Attributes: []string{"status"}, User: "bob",
+//		})
+//	}
+//
+// A failure lists what was recorded instead, and why it does not match. What is
+// configured is global, so that such a test is not parallel; a parallel test hands a
+// [NewRecorder] to the code that it tests. Where decisions are made in goroutines,
+// [Recorder.Wait] waits for them.
+//
+// # Loggers
+//
+// [TestLogger] checks that a logger keeps the contract of [audit.AuditLogger]:
+//
+//	func TestMyLogger(t *testing.T) {
+//		audittest.TestLogger(t, func(tb testing.TB) audit.AuditLogger {
+//			path := filepath.Join(tb.TempDir(), "permission.log")
+//			logger, err := mylog.Open(path)
+//			if err != nil {
+//				tb.Fatal(err)
+//			}
+//			return audittest.WithSource(logger, query.Files(path))
+//		})
+//	}
+//
+// To see what arrived it reads the events back: from a logger that is a
+// [query.Source], from one with a method
+//
+//	Events() []audit.PermissionAuditEvent
+//
+// or from what [WithSource] joins with it. Without any of them, only errors, panics,
+// hangs and data races are found, and the cases that need more are skipped. Events are
+// read after Flush, or after Shutdown if there is no Flush; a logger that has neither
+// has stored an event when Record returns. Close stands for Shutdown where there is
+// none, and is held to the same.
+//
+// Run it with the race detector. The cases are:
+//
+//   - Delivers: what was recorded can be read back, every field of it.
+//   - FillsIn: the ID, the Timestamp, the user's id and the metadata of the context
+//     are filled in.
+//   - NullUserAndManager: no user, a nil user and no manager stay null.
+//   - Once: no event is stored twice.
+//   - Order: events stand in the order in which they were recorded.
+//   - Concurrent: many goroutines record and flush at once; everything arrives.
+//   - KeepsNothing: the caller changes slices, maps and the user after Record; the log
+//     does not change with them.
+//   - ChangesNothing: the caller's event is not changed, nor the arrays beyond its
+//     slices.
+//   - HostileUser: no user makes Record panic or fail, or has his fields logged.
+//   - HostileMetadata: nor do metadata that JSON cannot express.
+//   - InvalidEvent: an empty action and one that is too long are refused with
+//     audit.ErrInvalidEvent, and not stored.
+//   - ContextDone: a context that has ended neither hangs Record nor loses an event
+//     that it accepted.
+//   - FlushKeepsOpen: after Flush all is delivered, and the logger goes on.
+//   - ShutdownDrains: after Shutdown all is delivered.
+//   - ShutdownTwice: several calls, concurrent ones too, have the same result, and
+//     none returns before all is delivered.
+//   - ShutdownObeysContext: Shutdown returns soon after its context has ended.
+//   - RecordAfterShutdown: it returns audit.ErrClosed, and stores nothing.
+//
+// # Sources
+//
+// [TestSource] checks that a source keeps the contract of [query.Source], and yields
+// what [query.Filter.Match] accepts:
+//
+//	func TestMySource(t *testing.T) {
+//		audittest.TestSource(t, func(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
+//			table := mydb.Create(tb)
+//			for _, event := range events {
+//				table.Insert(event)
+//			}
+//			return table
+//		})
+//	}
+//
+// The cases are:
+//
+//   - Everything: the zero filter selects all but the gaps, in order of arrival, and
+//     every field is what was stored.
+//   - Empty: a source without events yields none, and no error.
+//   - Newest: the order is reversed.
+//   - Limit: the first ones in the order of reading, up to the limit.
+//   - Time: Since is included, Until is not, whatever the zone and the nanoseconds.
+//   - Action: by its terms. So are all of these, with null, and with texts that mean
+//     something to SQL or to patterns:
+//   - Manager: null is "".
+//   - User: the id, or else the representation.
+//   - Attribute: any of several values.
+//   - Permission: any of several values.
+//   - Metadata: values are compared by their text, whatever characters the key has.
+//   - Outcome: Granted and Bypassed.
+//   - Gaps: they are selected only if they are named.
+//   - ManyTerms: more of them than a database takes parameters.
+//   - Combined: several fields of a filter at once.
+//   - Fields: those that were asked for are there, those that the filter needs need
+//     not be.
+//   - Again: a sequence may be ranged over more than once.
+//   - Break: a caller may leave the loop, and range again.
+//   - ContextDone: the last pair is the cause, and nothing comes behind it.
+//   - Concurrent: several goroutines ask at once.
+//
+// A failure of either suite quotes the sentence of the contract that was broken.
+package audittest

@@ -1,0 +1,52 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"sync/atomic"
+
+	"github.com/permaudit/audit"
+)
+
+// Handle is a Source that holds resources until it is closed. Open and NewHandle
+// make them; the zero Handle is of no use.
+type Handle struct {
+	source Source
+	close  func() error
+	closed atomic.Bool
+}
+
+var _ Source = (*Handle)(nil)
+
+var errClosed = errors.New("query: source is closed")
+
+// NewHandle returns a Handle that reads from source and releases it by calling
+// closeSource, once. A nil closeSource releases nothing. It is for the openers
+// that RegisterSource takes.
+func NewHandle(source Source, closeSource func() error) *Handle {
+	if closeSource == nil {
+		closeSource = func() error { return nil }
+	}
+	return &Handle{source: source, close: sync.OnceValue(closeSource)}
+}
+
+// Events implements Source. After Close it yields an error.
+func (h *Handle) Events(ctx context.Context, f Filter) iter.Seq2[audit.PermissionAuditEvent, error] {
+	return func(yield func(audit.PermissionAuditEvent, error) bool) {
+		if h.closed.Load() {
+			yield(audit.PermissionAuditEvent{}, errClosed)
+			return
+		}
+		h.source.Events(ctx, f)(yield)
+	}
+}
+
+// Close releases what the source holds. It may be called more than once, and
+// concurrently: each call waits for the first and returns the same error. A
+// sequence that is being ranged over should be ended first.
+func (h *Handle) Close() error {
+	h.closed.Store(true)
+	return h.close()
+}
