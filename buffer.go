@@ -258,14 +258,28 @@ func (l *buffered) Flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case <-flushed.done:
-		if flushed.err != nil {
-			return fmt.Errorf("audit: flush: %w", flushed.err)
-		}
-		return nil
-	case <-ctx.Done():
+	if !closedBefore(flushed.done, ctx.Done()) {
 		return fmt.Errorf("audit: flush: %w", l.because(context.Cause(ctx)))
+	}
+	if flushed.err != nil {
+		return fmt.Errorf("audit: flush: %w", flushed.err)
+	}
+	return nil
+}
+
+// closedBefore waits for the first of two channels to be closed, and reports whether
+// that is done; if both are, it is.
+func closedBefore(done, end <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-end:
+	}
+	select {
+	case <-done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -294,17 +308,13 @@ func (l *buffered) Close() error {
 // the end of their own ctx.
 func (l *buffered) Shutdown(ctx context.Context) error {
 	if !l.queue.close() {
-		select {
-		case <-l.resulted:
-			return l.result
-		case <-ctx.Done():
+		if !closedBefore(l.resulted, ctx.Done()) {
 			return fmt.Errorf("audit: wait for shutdown: %w", context.Cause(ctx))
 		}
+		return l.result
 	}
 	close(l.hurry)
-	select {
-	case <-l.done:
-	case <-ctx.Done():
+	if !closedBefore(l.done, ctx.Done()) {
 		l.cancel(context.Cause(ctx))
 		grace := time.NewTimer(closeGrace)
 		defer grace.Stop()

@@ -290,6 +290,18 @@ func TestADriverThatIsNotImported(t *testing.T) {
 	}
 }
 
+func TestDriversHaveOtherUsualNames(t *testing.T) {
+	for _, driver := range []string{"sqlite", "sqlite3", "postgres", "postgresql", "pgx"} {
+		stores := testDrivers(t)
+		_, err := loadPlanned(t, map[string]any{
+			"AUDIT_LOGGER": databaseClass,
+			"DATABASES":    map[string]any{"default": map[string]any{"driver": driver, "dsn": "x"}},
+		})
+		require.NoError(t, err, driver)
+		require.Len(t, *stores, 1)
+	}
+}
+
 func TestADriversOwnNameWinsOverTheUsualOne(t *testing.T) {
 	testDrivers(t)
 	var opened []string

@@ -2,13 +2,9 @@ package audit
 
 import "reflect"
 
-// freezeSettings copies maps and lists, which the caller may change later.
-func freezeSettings(v any) any {
-	if v == nil {
-		return nil
-	}
-	return freezeValue(reflect.ValueOf(v)).Interface()
-}
+// freezeSettings copies maps and lists, which the caller may change later. v is not
+// nil, what it holds may be.
+func freezeSettings[T any](v T) T { return freezeValue(reflect.ValueOf(v)).Interface().(T) }
 
 func freezeValue(v reflect.Value) reflect.Value {
 	if v.Kind() == reflect.Interface {

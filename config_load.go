@@ -53,7 +53,7 @@ func load(ctx context.Context, p plan) (AuditLogger, error) {
 	case errors.Is(err, ErrLocked) && before.owned != nil && p.contends(before.plan):
 		return handOver(ctx, p)
 	case err != nil:
-		return nil, asSettingsError(err)
+		return nil, &SettingsError{Err: err}
 	}
 	swap(p, logger)
 	if identical(logger, before.owned) {
@@ -61,14 +61,6 @@ func load(ctx context.Context, p plan) (AuditLogger, error) {
 		return logger, nil
 	}
 	return orNoop(logger), shutdownOwned(ctx, before.owned)
-}
-
-func asSettingsError(err error) error {
-	var settings *SettingsError
-	if errors.As(err, &settings) {
-		return err
-	}
-	return &SettingsError{Err: err}
 }
 
 // swap configures logger, which p built.

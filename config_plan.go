@@ -150,8 +150,7 @@ func fromFactory(factory LoggerFactory, options map[string]any) plan {
 	}
 	frozen := freezeSettings(options)
 	return plan{owns: true, build: func(ctx context.Context) (AuditLogger, error) {
-		own, _ := freezeSettings(frozen).(map[string]any) // the factory may change them
-		return built(factory(ctx, own))
+		return built(factory(ctx, freezeSettings(frozen))) // which it may change
 	}}
 }
 

@@ -45,8 +45,9 @@ const nothing = math.MinInt / 2
 func (e *valueEncoder) size() int { return 48 * cap(e.pairs) }
 
 // appendMetadata appends one object with the keys of own, and those of outer that
-// own has not. A key whose value would take the object over MaxMetadataBytes is
-// kept with tooLarge for a value while even that fits.
+// own has not. A key whose value would take the object over MaxMetadataBytes has
+// tooLarge for a value. The object ends where even that does not fit, and where it
+// would have to stand for more than MaxSanitized values.
 func (e *valueEncoder) appendMetadata(dst []byte, own, outer map[string]any, redact Redactor) []byte {
 	e.redact, e.notes, e.path, e.pairs = redact, e.notes[:0], e.path[:0], e.pairs[:0]
 	for key, value := range own {
@@ -62,18 +63,21 @@ func (e *valueEncoder) appendMetadata(dst []byte, own, outer map[string]any, red
 	limit := start + MaxMetadataBytes - len("}")
 	dst = append(dst, '{')
 	for _, p := range e.sorted(0) {
-		before := len(dst)
+		before, noted := len(dst), len(e.notes)
+		dst = e.key(dst, p.key, before > start+1)
+		after := len(dst)
 		e.limit = limit
-		if dst = e.member(dst, p, before > start+1, 1); len(dst) <= e.limit {
+		if dst = e.element(dst, p.key, p.value, 1); len(dst) <= e.limit {
 			continue
 		}
-		e.note("size", p.key)
-		e.limit = limit
-		dst = e.member(dst[:before], pair{key: p.key, value: tooLarge}, before > start+1, 1)
-		if large++; len(dst) > limit || large == MaxSanitized {
+		e.notes = e.notes[:noted]
+		dst = appendQuoted(dst[:after], tooLarge)
+		if large++; len(dst) > limit || large > MaxSanitized {
 			dst = dst[:before]
+			e.note("size")
 			break
 		}
+		e.note("size", p.key)
 	}
 	e.pop(0)
 	return append(dst, '}')
@@ -134,13 +138,12 @@ func (e *valueEncoder) pop(start int) {
 	e.pairs = e.pairs[:start]
 }
 
-// member appends a pair, after a comma if it is not the first.
-func (e *valueEncoder) member(dst []byte, p pair, comma bool, depth int) []byte {
+// key appends a key, after a comma if it is not the first.
+func (e *valueEncoder) key(dst []byte, key string, comma bool) []byte {
 	if comma {
 		dst = append(dst, ',')
 	}
-	dst = append(appendQuoted(dst, p.key), ':')
-	return e.element(dst, p.key, p.value, depth)
+	return append(appendQuoted(dst, key), ':')
 }
 
 // element appends the value at key, or its replacement if it is redacted. depth
@@ -230,7 +233,8 @@ func (e *valueEncoder) object(dst []byte, start, depth int) []byte {
 	e.limit -= len(object) * shortestMember
 	for i, p := range object {
 		e.limit += shortestMember
-		if dst = e.member(dst, p, i > 0, depth+1); len(dst) > e.limit {
+		dst = e.key(dst, p.key, i > 0)
+		if dst = e.element(dst, p.key, p.value, depth+1); len(dst) > e.limit {
 			break
 		}
 	}

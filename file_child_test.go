@@ -4,6 +4,7 @@ package audit_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -27,8 +28,7 @@ type child struct {
 // childTasks are what a child can do with the log at a path.
 var childTasks = map[string]func(path string, lines *bufio.Scanner){
 	"hold":         holdLog,
-	"unprivileged": openUnprivileged,
-	"limited":      logWithinLimit,
+	"unprivileged": holdUnprivileged,
 }
 
 func startChild(t *testing.T, task, path string) *child {
@@ -78,19 +78,21 @@ func TestChildProcess(t *testing.T) {
 }
 
 // holdLog opens the log and prints how that went, then records an event for each
-// line that it reads.
+// line that it reads, and prints how that went. It prints background errors too.
 func holdLog(path string, lines *bufio.Scanner) {
-	logger, err := audit.NewFileAuditLogger(path, &audit.FileOptions{Buffer: audit.BufferOptions{Ack: audit.AckDurable}})
+	logger, err := audit.NewFileAuditLogger(path, &audit.FileOptions{Buffer: audit.BufferOptions{
+		Ack:     audit.AckDurable,
+		OnError: func(err error) { fmt.Println("in the background:", err) },
+	}})
 	fmt.Println(err)
 	for err == nil && lines.Scan() {
-		fmt.Println(logger.Record(nil, granted("child"))) //nolint:staticcheck // SA1012: a nil context is one without end
+		fmt.Println(logger.Record(context.Background(), granted("child")))
 	}
 }
 
-// openUnprivileged opens the log as a user who is not root.
-func openUnprivileged(path string, _ *bufio.Scanner) {
+// holdUnprivileged is holdLog as a user who is not root.
+func holdUnprivileged(path string, lines *bufio.Scanner) {
 	if os.Geteuid() == 0 {
-		const nobody = 65534
 		for _, err := range []error{syscall.Setgroups(nil), syscall.Setgid(nobody), syscall.Setuid(nobody)} {
 			if err != nil {
 				fmt.Println("cannot become another user:", err)
@@ -98,15 +100,19 @@ func openUnprivileged(path string, _ *bufio.Scanner) {
 			}
 		}
 	}
-	_, err := audit.NewFileAuditLogger(path, nil)
-	fmt.Println(err)
+	holdLog(path, lines)
 }
 
-// publicTempDir is a temporary directory that other users can reach.
-func publicTempDir(t *testing.T) string {
+// nobody is whom root becomes for it.
+const nobody = 65534
+
+// unprivilegedTempDir is a temporary directory of the user that holdUnprivileged is.
+func unprivilegedTempDir(t *testing.T) string {
 	t.Helper()
 	directory := t.TempDir()
-	require.NoError(t, os.Chmod(filepath.Dir(directory), 0o711))
-	require.NoError(t, os.Chmod(directory, 0o755))
+	if os.Geteuid() == 0 {
+		require.NoError(t, os.Chmod(filepath.Dir(directory), 0o711))
+		require.NoError(t, os.Chown(directory, nobody, nobody))
+	}
 	return directory
 }

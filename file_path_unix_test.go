@@ -35,9 +35,9 @@ func TestDevicesAreRefused(t *testing.T) {
 }
 
 func TestMissingPermissionSaysWhoLacksIt(t *testing.T) {
-	directory := publicTempDir(t)
-	require.NoError(t, os.Chmod(directory, 0o555))
-	t.Cleanup(func() { _ = os.Chmod(directory, 0o755) }) //nolint:gosec // G302: so that it can be removed
+	directory := unprivilegedTempDir(t)
+	require.NoError(t, os.Chmod(directory, 0o500))
+	t.Cleanup(func() { _ = os.Chmod(directory, 0o700) })
 	for _, path := range []string{filepath.Join(directory, "permission.log"), filepath.Join(directory, "new", "permission.log")} {
 		says := startChild(t, "unprivileged", path).says(t)
 		require.Contains(t, says, "permission denied: let the user with id ")
@@ -94,7 +94,7 @@ func TestALinkInAPrivateDirectoryIsFollowed(t *testing.T) {
 			require.NoError(t, os.Symlink(link+"2", link))
 			require.NoError(t, os.Symlink(target, link+"2"))
 		},
-		"to no file yet":      func(t *testing.T, link, target string) { require.NoError(t, os.Symlink(target, link)) },
+		"to no file yet": func(t *testing.T, link, target string) { require.NoError(t, os.Symlink(target, link)) },
 		"to no directory yet": func(t *testing.T, link, target string) {
 			require.NoError(t, os.Remove(filepath.Dir(target)))
 			require.NoError(t, os.Symlink(target, link))

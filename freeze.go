@@ -20,22 +20,27 @@ type freezer struct {
 
 // metadata copies a whole map into dst.
 func (f *freezer) metadata(dst, metadata map[string]any) {
-	// What no log would hold is not copied either: of more than this some
-	// MaxSanitized values are too large.
-	total, large := (MaxSanitized+1)*MaxMetadataBytes, 0
+	// Nobody copies what no log holds: of more than this, more than MaxSanitized
+	// values are too large.
+	total, large := (MaxSanitized+2)*MaxMetadataBytes, 0
 	for _, key := range slices.Sorted(maps.Keys(metadata)) {
 		f.left = MaxMetadataBytes
-		dst[key] = f.member(key, metadata[key])
-		total -= 1 + MaxMetadataBytes - max(f.left, 0)
+		noted := len(f.values.notes)
+		value := f.member(key, metadata[key])
+		total -= shortestMember + MaxMetadataBytes - max(f.left, 0)
 		if f.left < 0 {
-			f.values.note("size", key)
-			dst[key] = tooLarge
+			f.values.notes = f.values.notes[:noted]
 			large++
 		}
-		if total < 0 || large == MaxSanitized {
+		if total < 0 || large > MaxSanitized {
 			f.values.note("size")
 			return
 		}
+		if f.left < 0 {
+			f.values.note("size", key)
+			value = tooLarge
+		}
+		dst[key] = value
 	}
 }
 

@@ -155,8 +155,9 @@ func TestManyGiantValuesEndTheMetadata(t *testing.T) {
 		event.Metadata[fmt.Sprintf("k%03d", i)] = make([]int, 1<<16)
 	}
 	_, read := recordLine(t, event, nil)
-	require.Len(t, read.Metadata, audit.MaxSanitized-1)
-	require.Len(t, read.Sanitized, audit.MaxSanitized)
+	require.Len(t, read.Metadata, audit.MaxSanitized)
+	require.Len(t, read.Sanitized, audit.MaxSanitized+1)
+	require.Equal(t, "metadata.k000:size", read.Sanitized[0])
 }
 
 func TestDepthIsCutExactlyAtItsLimit(t *testing.T) {
@@ -202,6 +203,7 @@ func TestAMillionKeysAreCut(t *testing.T) {
 	requireCore(t, event, read)
 	require.Greater(t, len(read.Metadata), audit.MaxMetadataBytes/20)
 	require.Contains(t, read.Metadata, "0000000", "the first in the order of the line")
+	require.Equal(t, []string{"metadata:size"}, read.Sanitized)
 
 	_, read = recordLine(t, withValue(million), nil)
 	require.Equal(t, map[string]any{"v": "[too large]"}, read.Metadata)

@@ -25,13 +25,13 @@ func (p OverflowPolicy) String() string { return enumName(overflowNames, p) }
 type AckMode uint8
 
 const (
-	// AckQueued: once the event is queued. What kill -9 or a power cut then loses
+	// AckQueued returns once the event is queued. What kill -9 or a power cut then loses
 	// is at most FlushInterval plus the time of one write.
 	AckQueued AckMode = iota
-	// AckCritical: denied and bypassed events once they are durable, all others
-	// once they are queued.
+	// AckCritical returns once the event is durable if it was denied or bypassed, any
+	// other once it is queued.
 	AckCritical
-	// AckDurable: once the event is durable, that is fsynced or committed.
+	// AckDurable returns once the event is durable, that is fsynced or committed.
 	AckDurable
 )
 
@@ -42,11 +42,11 @@ func (m AckMode) String() string { return enumName(ackNames, m) }
 type SyncPolicy uint8
 
 const (
-	// SyncBatch: after every batch.
+	// SyncBatch fsyncs after every batch.
 	SyncBatch SyncPolicy = iota
-	// SyncNone: at Flush, at rotation and at Shutdown only. A power cut then loses
-	// what the operating system had not written yet. Refused with AckDurable and
-	// AckCritical, which promise more.
+	// SyncNone fsyncs at Flush, at rotation and at Shutdown only. A power cut then
+	// loses what the operating system had not written yet. It is refused with
+	// AckDurable and AckCritical, which promise more.
 	SyncNone
 )
 

@@ -171,6 +171,16 @@ func TestASecondShutdownWaitsForTheFirst(t *testing.T) {
 	})
 }
 
+func TestWhatIsDoneIsSaidWhateverTheContext(t *testing.T) {
+	logger := newBuffered(t, &memorySink{}, audit.BufferOptions{})
+	require.NoError(t, logger.Close())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		require.NoError(t, logger.Shutdown(ctx))
+	}
+}
+
 func TestWhoWaitsForRoomGetsErrClosedWhoHasAPlaceIsDrained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, open := gate()

@@ -127,7 +127,7 @@ func TestMultiOfNoneIsALogger(t *testing.T) {
 	configure(t, audit.MultiLogger())
 	require.True(t, audit.AuditLoggingEnabled())
 	require.NoError(t, audit.EmitPermissionAuditEvent(t.Context(), granted("m")))
-	require.True(t, audit.CurrentAuditLogger() == audit.CurrentAuditLogger(), "it can be compared") //nolint:testifylint,gocritic // the comparison itself could panic
+	require.True(t, audit.CurrentAuditLogger() == audit.CurrentAuditLogger(), "it can be compared") //nolint:testifylint // the comparison itself could panic
 }
 
 func TestFilterAsksAboutEveryEvent(t *testing.T) {

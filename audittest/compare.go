@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"reflect"
 	"slices"
 	"time"
 
@@ -74,6 +75,9 @@ func sameUser(want, got any) bool {
 // sameJSON reports whether two values have the same JSON form, whatever their Go
 // types are. Numbers are compared by value: 1.50 is 1.5.
 func sameJSON(a, b any) bool {
+	if reflect.DeepEqual(a, b) {
+		return true // the usual case, at a tenth of the cost
+	}
 	left, err := normalize(a)
 	if err != nil {
 		return false

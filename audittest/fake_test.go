@@ -119,10 +119,14 @@ func runLoggerCases(t testing.TB, open func(testing.TB) audit.AuditLogger) resul
 	return all
 }
 
-func runSourceCases(t testing.TB, open func(testing.TB, []audit.PermissionAuditEvent) query.Source) results {
+// runSourceCases runs the named cases, all of them if there are none.
+func runSourceCases(t testing.TB, open func(testing.TB, []audit.PermissionAuditEvent) query.Source, names ...string) results {
 	t.Helper()
 	all := results{}
 	for _, c := range sourceCases {
+		if len(names) > 0 && !slices.Contains(names, c.name) {
+			continue
+		}
 		all[c.name] = onFake(t, c.name, func(tb testing.TB) { c.test(tb, open) })
 	}
 	return all

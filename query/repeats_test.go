@@ -19,7 +19,8 @@ func upTo(first, last int) []int {
 }
 
 func TestRepeatedIDCountsOnce(t *testing.T) {
-	const window = 65_536
+	const window = 100
+	require.Equal(t, 65_536, defaultLimits.repeatLines)
 	for _, row := range []struct {
 		name string
 		log  string
@@ -39,7 +40,9 @@ func TestRepeatedIDCountsOnce(t *testing.T) {
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			source := Files(writeLog(t, row.log))
+			limits := defaultLimits
+			limits.repeatLines = window
+			source := &fileSource{patterns: []string{writeLog(t, row.log)}, limits: limits}
 			require.Equal(t, row.want, numbers(t, source, Filter{}))
 			newest := numbers(t, source, Filter{Newest: true})
 			slices.Reverse(newest)
@@ -126,7 +129,7 @@ func TestPeekedIDIsThatOfTheEvent(t *testing.T) {
 // With windows of a few lines, everything happens at their edges.
 func TestRepeatsAreTheSameInBothDirections(t *testing.T) {
 	random := rand.New(rand.NewPCG(2, 2))
-	for round := range 300 {
+	for round := range 100 {
 		limits := limits{line: 400, chunk: 1 + random.IntN(600), repeatLines: 1 + random.IntN(6), repeatFiles: random.IntN(3)}
 		var paths []string
 		var order []place // of the lines

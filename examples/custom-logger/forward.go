@@ -49,22 +49,18 @@ func (s *collectorSink) WriteBatch(ctx context.Context, batch []audit.Entry) err
 
 // outcome says what becomes of a batch. A permanent error is the fault of an event: the
 // logger halves the batch until it has found that one, delivers the others and gives it
-// to OnError. All other errors are the collector's: the batch is sent again.
-//
-// Which status is which depends on the collector. If it wants a password, 401 and 403
-// are no fault of the events, and should be tried again too.
+// to OnError. All other errors are the collector's, also a password that it does not
+// accept: the batch is sent again.
 func outcome(code int, status string, text []byte) error {
-	err := fmt.Errorf("collector: %s: %s", status, bytes.TrimSpace(text))
-	switch {
-	case code >= 200 && code < 300:
+	if code >= 200 && code < 300 {
 		return nil
-	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests:
-		return err
-	case code >= 400 && code < 500:
-		return audit.Permanent(err)
-	default:
-		return err
 	}
+	err := fmt.Errorf("collector: %s: %s", status, bytes.TrimSpace(text))
+	switch code {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return audit.Permanent(err)
+	}
+	return err
 }
 
 // Close implements audit.Sink.

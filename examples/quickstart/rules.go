@@ -109,17 +109,15 @@ func (r *rules) decide(ctx context.Context, u user, o object, action audit.Actio
 		return granted, nil // nothing that only the log needs is built
 	}
 	event := audit.PermissionAuditEvent{
-		Action:   action,
-		Granted:  granted,
-		Bypassed: u.superuser,
-		Manager:  r.manager,
-		User:     u,
+		Action:      action,
+		Granted:     granted,
+		Bypassed:    u.superuser,
+		Manager:     r.manager,
+		User:        u,
+		Permissions: r.expressions(action, attribute), // also those that a superuser bypassed
 	}
 	if attribute != "" {
 		event.Attributes = []string{attribute}
-	}
-	if !u.superuser { // who bypasses the rules has none evaluated
-		event.Permissions = r.evaluated(action, attribute)
 	}
 	if o.id != "" {
 		event.Metadata = map[string]any{audit.MetadataObjectID: o.id}
@@ -144,12 +142,12 @@ func (r *rules) grant(u user, o object, action audit.Action, attribute string) b
 	return granted
 }
 
-// evaluated lists the expressions in the order in which grant evaluates them, those
+// expressions lists the expressions in the order in which grant evaluates them, those
 // that are inherited first.
-func (r *rules) evaluated(action audit.Action, attribute string) []string {
+func (r *rules) expressions(action audit.Action, attribute string) []string {
 	var list []string
 	if r.basedOn != nil {
-		list = r.basedOn.evaluated(action, attribute)
+		list = r.basedOn.expressions(action, attribute)
 	}
 	list = append(list, r.actions[action]...)
 	return append(list, r.attributes[attribute]...)
