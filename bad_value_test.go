@@ -50,14 +50,15 @@ func (panickingJSON) MarshalJSON() ([]byte, error) { panic("secret of MarshalJSO
 func (panickingText) MarshalText() ([]byte, error) { panic("secret of MarshalText") }
 func (panickingString) String() string             { panic("secret of String") }
 func (failingJSON) MarshalJSON() ([]byte, error)   { return nil, errors.New("secret of MarshalJSON") }
-func (failingText) MarshalText() ([]byte, error)   { return nil, errors.New("secret of MarshalText") }
-func (brokenJSON) MarshalJSON() ([]byte, error)    { return []byte(`{"a":`), nil }
-func (l lyingJSON) MarshalJSON() ([]byte, error)   { return []byte(l.text), nil }
-func (panickingError) Error() string               { panic("secret of Error") }
-func (panickingKey) MarshalText() ([]byte, error)  { panic("secret of MarshalText") }
-func (failingKey) MarshalText() ([]byte, error)    { return nil, errors.New("secret of MarshalText") }
-func (k textKey) MarshalText() ([]byte, error)     { return []byte("key " + k.name), nil }
-func (c colour) String() string                    { return "green" }
+
+func (failingText) MarshalText() ([]byte, error)  { return nil, errors.New("secret of MarshalText") }
+func (brokenJSON) MarshalJSON() ([]byte, error)   { return []byte(`{"a":`), nil }
+func (l lyingJSON) MarshalJSON() ([]byte, error)  { return []byte(l.text), nil }
+func (panickingError) Error() string              { panic("secret of Error") }
+func (panickingKey) MarshalText() ([]byte, error) { panic("secret of MarshalText") }
+func (failingKey) MarshalText() ([]byte, error)   { return nil, errors.New("secret of MarshalText") }
+func (k textKey) MarshalText() ([]byte, error)    { return []byte("key " + k.name), nil }
+func (c colour) String() string                   { return "green" }
 
 func TestEveryValueIsRecordedSomehow(t *testing.T) {
 	var (
@@ -173,7 +174,7 @@ func TestEveryValueIsRecordedSomehow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			event := withValue(row.value)
-			line, read := recordLine(t, event, nil)
+			line, read := recordLine(t, event)
 			requireCore(t, event, read)
 			require.Contains(t, line, `"metadata":{"v":`+row.recorded+`}`)
 			require.NotContains(t, line, "secret of")
@@ -191,8 +192,14 @@ func TestEveryValueIsRecordedSomehow(t *testing.T) {
 func TestOrdinaryValuesLookAsEncodingJSONWritesThem(t *testing.T) {
 	for _, value := range []any{
 		1.0, 1e20, 123456789.0, 1e-6, 9.999e-7, float32(1e21), float32(3.4e38), -0.5, 5e-324,
-		map[string]any{"b": []int{1}, "a": map[string]bool{"x": true}}, [2]string{"a", "b"}, [0]int{},
-		[]any{}, map[string]int{}, struct{}{}, []*int{nil}, map[int]map[uint]string{-1: {1: "a"}},
+		map[string]any{"b": []int{1}, "a": map[string]bool{"x": true}},
+		[2]string{"a", "b"},
+		[0]int{},
+		[]any{},
+		map[string]int{},
+		struct{}{},
+		[]*int{nil},
+		map[int]map[uint]string{-1: {1: "a"}},
 	} {
 		want, err := json.Marshal(value)
 		require.NoError(t, err)
@@ -206,7 +213,7 @@ func TestRepairedKeysThatMeetAreOneAndTheSameEachTime(t *testing.T) {
 	event := decision()
 	event.Metadata = map[string]any{"a\xff": "bad", "a\x00": "worse", "a\ufffd": "good"}
 	for range 20 {
-		line, read := recordLine(t, event, nil)
+		line, read := recordLine(t, event)
 		require.Contains(t, line, `"metadata":{"a`+"\ufffd"+`":"worse"}`)
 		require.Equal(t, []string{"metadata.a\ufffd:nul", "metadata.a\ufffd:utf8", "metadata.a\ufffd:duplicate"}, read.Sanitized)
 	}

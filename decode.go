@@ -60,15 +60,21 @@ func decodeLine(line []byte) (PermissionAuditEvent, error) {
 }
 
 // parseTime reads a timestamp of ours, or one that Python's isoformat wrote: with
-// an offset, or without one where Django is set to naive times, which are taken
-// for UTC.
+// an offset, which has seconds in old times, or without one where Django is set to
+// naive times, which are taken for UTC. Like one that is recorded, it is moved into
+// the range of times.
 func parseTime(text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		var naive error
-		if t, naive = time.Parse("2006-01-02T15:04:05", text); naive != nil {
-			return time.Time{}, err
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04:05Z07:00:00"} {
+		if err == nil {
+			break
 		}
+		if other, otherErr := time.Parse(layout, text); otherErr == nil {
+			t, err = other, nil
+		}
+	}
+	if err != nil {
+		return time.Time{}, err
 	}
 	t, _ = clampTime(t)
 	return t, nil

@@ -100,7 +100,7 @@ func TestBuffersOfAGiantEventAreGivenUp(t *testing.T) {
 
 func BenchmarkEncode(b *testing.B) {
 	event := usualEvent()
-	ctx := context.Background()
+	ctx := b.Context()
 	var line []byte
 	b.ReportAllocs()
 	for b.Loop() {

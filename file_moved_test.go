@@ -69,10 +69,6 @@ func TestWhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
 			func(t *testing.T, path string) { appendTo(t, path, lineOf(t, granted("other"))+"\n"+`{"half":`) },
 			[]string{"before", "before", "other", "after"}, "its last 8 bytes are now in ", `{"half":` + "\n",
 		},
-		"made unreadable": {
-			func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) },
-			[]string{"before", "before", "after"}, "", "",
-		},
 	} {
 		for how, reopen := range map[string]bool{"at the next batch": false, "by Reopen": true} {
 			t.Run(name+"/"+how, func(t *testing.T) {
@@ -90,7 +86,6 @@ func TestWhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
 				}
 				record(t, logger, "after")
 				require.NoError(t, logger.Close())
-				_ = os.Chmod(path, 0o600)
 				require.Equal(t, row.logged, logged(t, path))
 				require.Contains(t, errs.text(), row.told)
 				if row.aside == "" {

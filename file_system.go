@@ -108,10 +108,14 @@ func openLocked(fsys fileSystem, path string, mode fs.FileMode) (logFile, fs.Fil
 			return nil, nil, join(err, file.Close())
 		}
 		// Who had the lock may have renamed the file before letting it go.
-		if now, err := fsys.Stat(path); err == nil && fsys.SameFile(info, now) {
+		now, err := fsys.Stat(path)
+		if err == nil && fsys.SameFile(info, now) {
 			return file, info, nil
 		}
-		if err := file.Close(); err != nil {
+		if isGone(err) {
+			err = nil
+		}
+		if err := join(err, file.Close()); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -63,7 +63,7 @@ func (id EventID) Time() time.Time {
 	if id[6]>>4 != 7 {
 		return time.Time{}
 	}
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)).UTC() //nolint:gosec // G115: 48 bits
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)).UTC()
 }
 
 // String returns the text form, 36 bytes in lower case.
@@ -83,24 +83,16 @@ func (id EventID) MarshalText() ([]byte, error) { return id.appendText(nil), nil
 // UnmarshalText implements encoding.TextUnmarshaler; see ParseEventID. After an
 // error id is unchanged.
 func (id *EventID) UnmarshalText(text []byte) error {
-	var parsed EventID
-	var digits [32]byte
-	n := 0
-	for i, c := range text {
-		switch {
-		case (i == 8 || i == 13 || i == 18 || i == 23) && c == '-':
-		case n < len(digits) && c != '-':
-			digits[n] = c
-			n++
-		default:
-			n = len(digits) + 1
-		}
-	}
-	if len(text) != 36 || n != len(digits) {
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return fmt.Errorf("audit: parse event id %q: want 36 characters, xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", shorten(string(text)))
 	}
-	if _, err := hex.Decode(parsed[:], digits[:]); err != nil {
-		return fmt.Errorf("audit: parse event id %q: %w", text, err)
+	var parsed EventID
+	n := 0
+	for _, digits := range [...][]byte{text[:8], text[9:13], text[14:18], text[19:23], text[24:]} {
+		if _, err := hex.Decode(parsed[n:], digits); err != nil {
+			return fmt.Errorf("audit: parse event id %q: %w", text, err)
+		}
+		n += len(digits) / 2
 	}
 	*id = parsed
 	return nil

@@ -20,7 +20,7 @@ func TestTextsAreCutExactlyAtTheirLimit(t *testing.T) {
 	} {
 		for size, want := range map[int]int{limit - 1: limit - 1, limit: limit, limit + 1: limit, 3 * limit: limit} {
 			t.Run(fmt.Sprint(place, " of ", size), func(t *testing.T) {
-				_, read := recordLine(t, eventWith(place, strings.Repeat("a", size)), nil)
+				_, read := recordLine(t, eventWith(place, strings.Repeat("a", size)))
 				require.Len(t, textAt(t, place, read), want)
 				requireCut(t, read, size > limit)
 			})
@@ -28,7 +28,7 @@ func TestTextsAreCutExactlyAtTheirLimit(t *testing.T) {
 		for _, r := range []string{"é", "中", "🔒"} { // whose length does not divide the limit but for padding
 			for pad := range 4 {
 				text := strings.Repeat("a", pad) + strings.Repeat(r, limit)
-				_, read := recordLine(t, eventWith(place, text), nil)
+				_, read := recordLine(t, eventWith(place, text))
 				cut := textAt(t, place, read)
 				require.LessOrEqual(t, len(cut), limit)
 				require.Greater(t, len(cut), limit-len(r), "no more than half a rune is missing")
@@ -46,7 +46,7 @@ func TestRepairedTextsKeepTheLimitToo(t *testing.T) {
 		for _, bad := range []string{"\xff", "\x00", "\xed\xa0\x80", "a\xff"} {
 			for _, size := range []int{limit/3 - 1, limit / 3, limit/3 + 1, limit, 2 * limit} {
 				text := strings.Repeat(bad, size/len(bad)+1)
-				_, read := recordLine(t, eventWith(place, text), nil)
+				_, read := recordLine(t, eventWith(place, text))
 				recorded := textAt(t, place, read)
 				require.LessOrEqual(t, len(recorded), limit)
 				require.Greater(t, len(recorded), min(size, limit)-len(bad)-2)
@@ -132,7 +132,7 @@ func TestMetadataIsCutExactlyAtItsLimit(t *testing.T) {
 	}
 	event := decision()
 	event.Metadata = metadata(1)
-	_, read := recordLine(t, event, nil)
+	_, read := recordLine(t, event)
 	require.Equal(t, []string{"metadata.d:size"}, read.Sanitized)
 	require.Equal(t, "[too large]", read.Metadata["d"])
 	require.Equal(t, event.Metadata["c"], read.Metadata["c"])
@@ -141,7 +141,7 @@ func TestMetadataIsCutExactlyAtItsLimit(t *testing.T) {
 func TestKeysBehindAGiantValueAreKept(t *testing.T) {
 	event := decision()
 	event.Metadata = map[string]any{"a": 1, "b": make([]int, 1<<20), "c": strings.Repeat("x", 10<<20), "d": map[string]any{"e": []any{make([]string, 1<<20)}}, "request_id": "r-1"}
-	_, read := recordLine(t, event, nil)
+	_, read := recordLine(t, event)
 	require.Equal(t, []string{"metadata.b:size", "metadata.c:long", "metadata.d:size"}, read.Sanitized)
 	require.Equal(t, map[string]any{
 		"a": json.Number("1"), "b": "[too large]", "c": strings.Repeat("x", audit.MaxStringBytes), "d": "[too large]", "request_id": "r-1",
@@ -154,7 +154,7 @@ func TestManyGiantValuesEndTheMetadata(t *testing.T) {
 	for i := range 100 {
 		event.Metadata[fmt.Sprintf("k%03d", i)] = make([]int, 1<<16)
 	}
-	_, read := recordLine(t, event, nil)
+	_, read := recordLine(t, event)
 	require.Len(t, read.Metadata, audit.MaxSanitized)
 	require.Len(t, read.Sanitized, audit.MaxSanitized+1)
 	require.Equal(t, "metadata.k000:size", read.Sanitized[0])
@@ -174,21 +174,21 @@ func TestDepthIsCutExactlyAtItsLimit(t *testing.T) {
 			}
 			return withValue(v)
 		}
-		line, read := recordLine(t, nested(audit.MaxDepth), nil)
+		line, read := recordLine(t, nested(audit.MaxDepth))
 		require.Contains(t, line, "inside", kind)
 		require.Empty(t, read.Sanitized, kind)
 		for _, containers := range []int{audit.MaxDepth + 1, 10_000} {
-			line, read = recordLine(t, nested(containers), nil)
+			line, read = recordLine(t, nested(containers))
 			require.NotContains(t, line, "inside", kind)
 			require.Contains(t, line, "[too deep]", kind)
 			require.Len(t, read.Sanitized, 1, kind)
 			require.True(t, strings.HasSuffix(read.Sanitized[0], ":deep"), kind)
 		}
 	}
-	line, read := recordLine(t, withValue(json.RawMessage(strings.Repeat("[", 9000)+strings.Repeat("]", 9000))), nil)
+	line, read := recordLine(t, withValue(json.RawMessage(strings.Repeat("[", 9000)+strings.Repeat("]", 9000))))
 	require.Contains(t, line, "[too deep]")
 	require.Len(t, read.Sanitized, 1)
-	_, read = recordLine(t, withValue(json.RawMessage(strings.Repeat("[", 1<<20)+strings.Repeat("]", 1<<20))), nil)
+	_, read = recordLine(t, withValue(json.RawMessage(strings.Repeat("[", 1<<20)+strings.Repeat("]", 1<<20))))
 	require.Equal(t, []string{"metadata.v:json"}, read.Sanitized, "encoding/json gives up")
 }
 
@@ -199,13 +199,13 @@ func TestAMillionKeysAreCut(t *testing.T) {
 	}
 	event := decision()
 	event.Metadata = million
-	_, read := recordLine(t, event, nil)
+	_, read := recordLine(t, event)
 	requireCore(t, event, read)
 	require.Greater(t, len(read.Metadata), audit.MaxMetadataBytes/20)
 	require.Contains(t, read.Metadata, "0000000", "the first in the order of the line")
 	require.Equal(t, []string{"metadata:size"}, read.Sanitized)
 
-	_, read = recordLine(t, withValue(million), nil)
+	_, read = recordLine(t, withValue(million))
 	require.Equal(t, map[string]any{"v": "[too large]"}, read.Metadata)
 }
 
@@ -231,19 +231,19 @@ func TestCyclesEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			event := withValue(cycle)
-			_, read := recordLine(t, event, nil)
+			_, read := recordLine(t, event)
 			requireCore(t, event, read)
 			require.NotEmpty(t, read.Sanitized)
 			frozen := event.Freeze(t.Context())
 			require.NotEmpty(t, frozen.Sanitized)
-			_, read = recordLine(t, frozen, nil)
+			_, read = recordLine(t, frozen)
 			require.NotEmpty(t, read.Sanitized)
 		})
 	}
 	loop["v"] = loop
 	event := decision()
 	event.Metadata = loop
-	_, read := recordLine(t, event, nil)
+	_, read := recordLine(t, event)
 	requireCore(t, event, read)
 }
 
@@ -260,7 +260,7 @@ func TestNoLineIsOverItsLimit(t *testing.T) {
 			event.Sanitized = append(event.Sanitized, fmt.Sprint(i, long))
 			event.Metadata[fmt.Sprint(i, long)] = map[string]any{long: []any{long, math.NaN(), long}}
 		}
-		line, read := recordLine(t, event, nil)
+		line, read := recordLine(t, event)
 		require.Greater(t, len(line), audit.MaxMetadataBytes)
 		require.Len(t, read.Sanitized, audit.MaxSanitized+1)
 		require.Equal(t, "...", read.Sanitized[audit.MaxSanitized])
@@ -268,7 +268,7 @@ func TestNoLineIsOverItsLimit(t *testing.T) {
 		// Once more, with metadata that comes to light at the end.
 		event.Metadata = map[string]any{"v": long, "w": long}
 		event.Sanitized = nil
-		recordLine(t, event, nil)
+		recordLine(t, event)
 	}
 }
 
@@ -278,7 +278,7 @@ func TestAtMostSixteenRepairsAreNamed(t *testing.T) {
 		for range n {
 			event.Attributes = append(event.Attributes, "\xff")
 		}
-		_, read := recordLine(t, event, nil)
+		_, read := recordLine(t, event)
 		require.Len(t, read.Sanitized, min(n, audit.MaxSanitized+1))
 		require.Equal(t, n > audit.MaxSanitized, read.Sanitized[len(read.Sanitized)-1] == "...")
 
@@ -287,7 +287,7 @@ func TestAtMostSixteenRepairsAreNamed(t *testing.T) {
 		for i := range n {
 			event.Metadata[fmt.Sprintf("%03d", i)] = math.NaN()
 		}
-		_, read = recordLine(t, event, nil)
+		_, read = recordLine(t, event)
 		require.Len(t, read.Sanitized, min(n, audit.MaxSanitized+1))
 		require.Equal(t, "metadata.000:number", read.Sanitized[0])
 		require.Equal(t, n > audit.MaxSanitized, read.Sanitized[len(read.Sanitized)-1] == "...")

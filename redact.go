@@ -28,10 +28,11 @@ func NoRedaction(_ []string, value any) (replacement any, redact bool) { return 
 func secretWord(word []byte) bool {
 	switch string(word) {
 	case "password", "passwords", "passwd", "passphrase", "passcode", "pwd",
-		"secret", "secrets", "token", "tokens", "authorization", "cookie", "cookies",
-		"credential", "credentials", "bearer", "jwt",
-		"apikey", "apikeys", "accesskey", "privatekey", "signingkey", "encryptionkey",
-		"sessionid", "sessionkey":
+		"secret", "secrets", "clientsecret", "secretkey", "secretkeys",
+		"token", "tokens", "accesstoken", "authtoken", "refreshtoken", "csrftoken", "csrfmiddlewaretoken",
+		"authorization", "bearer", "jwt", "cookie", "cookies", "credential", "credentials",
+		"apikey", "apikeys", "accesskey", "accesskeys", "privatekey", "privatekeys", "signingkey", "signingkeys",
+		"encryptionkey", "encryptionkeys", "sessionid", "sessionkey":
 		return true
 	}
 	return false

@@ -158,7 +158,10 @@ func TestAListThatTheCallerChangesIsNoticed(t *testing.T) {
 	require.NotSame(t, second, third)
 	delete(options, "none")
 	options["other"] = []string(nil)
-	require.NotSame(t, third, load())
+	fourth := load()
+	require.NotSame(t, third, fourth)
+	options["topics"] = append(topics, "d")
+	require.NotSame(t, fourth, load())
 }
 
 // The options of a logger that is built again, since what should replace it could

@@ -41,4 +41,4 @@ func appendTime(dst []byte, t time.Time) []byte {
 	return append(dst, 'Z')
 }
 
-func digit(n int) byte { return '0' + byte(n%10) }
+func digit(n int) byte { return hexDigits[n%10] }

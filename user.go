@@ -85,7 +85,7 @@ func scalarText(v any, value reflect.Value) (text, note string) {
 	}
 	raw := make([]byte, value.Len())
 	for i := range raw {
-		raw[i] = byte(value.Index(i).Uint())
+		raw[i] = byte(value.Index(i).Uint()) //nolint:gosec // G115: it is of eight bits
 	}
 	return hex.EncodeToString(raw), ""
 }

@@ -112,7 +112,7 @@ func TestTheUserIsResolvedByTheRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			event := decision()
 			event.UserID, event.User = row.userID, row.user
-			line, read := recordLine(t, event, nil)
+			line, read := recordLine(t, event)
 			require.Equal(t, row.id, read.UserID)
 			require.Equal(t, row.repr, reprOf(read))
 			require.NotContains(t, line, "hunter2")
@@ -143,11 +143,11 @@ func reprOf(event audit.PermissionAuditEvent) string {
 func TestWhatUserMethodsReturnIsRepairedToo(t *testing.T) {
 	event := decision()
 	event.UserID, event.User = "", identified{id: "a\x00b\xff" + strings.Repeat("c", audit.MaxNameBytes)}
-	_, read := recordLine(t, event, nil)
+	_, read := recordLine(t, event)
 	require.Equal(t, "a\ufffdb\ufffd"+strings.Repeat("c", audit.MaxNameBytes-8), read.UserID)
 	require.ElementsMatch(t, []string{"user_id:utf8", "user_id:nul", "user_id:long"}, read.Sanitized)
 
 	event.User = identified{name: strings.Repeat("é", audit.MaxStringBytes)}
-	_, read = recordLine(t, event, nil)
+	_, read = recordLine(t, event)
 	require.Equal(t, []string{"user:long"}, read.Sanitized)
 }

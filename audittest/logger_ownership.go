@@ -158,7 +158,8 @@ func hostileMetadata(t *trial) {
 	for i, value := range []any{
 		math.NaN(), math.Inf(-1), complex(1, 2), make(chan int), func() {}, cycle,
 		&panickingIdentity{secret}, (*panickingIdentity)(nil), panickingText("x"),
-		"not UTF-8: \xff, with NUL: \x00", time.Duration(1), []byte("bytes"), map[int]bool{1: true},
+		"not UTF-8: \xff, with NUL: \x00", time.Duration(1), []byte("bytes"),
+		map[int]bool{1: true},
 		strings.Repeat("long", audit.MaxMetadataBytes),
 	} {
 		event := sample(i)

@@ -117,14 +117,14 @@ func (r *Recorder) Close() error { return r.Shutdown(context.Background()) }
 // decides in goroutines of its own.
 func (r *Recorder) WaitFor(ctx context.Context, n int) ([]audit.PermissionAuditEvent, error) {
 	for {
-		events, more := r.snapshot()
+		events, more := r.snapshot() //nolint:contextcheck // the copies are of what is frozen
 		if len(events) >= n {
 			return events, nil
 		}
 		select {
 		case <-more:
 		case <-ctx.Done():
-			if events, _ = r.snapshot(); len(events) >= n {
+			if events, _ = r.snapshot(); len(events) >= n { //nolint:contextcheck // as above
 				return events, nil
 			}
 			return events, fmt.Errorf("audittest: wait for %d events: %w\n%s", n, context.Cause(ctx), list(events, nil))

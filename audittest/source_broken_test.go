@@ -27,7 +27,7 @@ type sourceFunc func(ctx context.Context, f query.Filter) sequence
 func (s sourceFunc) Events(ctx context.Context, f query.Filter) sequence { return s(ctx, f) }
 
 // brokenSource is a source over events that does something else than Slice.
-type brokenSource func(events []audit.PermissionAuditEvent, ctx context.Context, f query.Filter) sequence //nolint:revive // context-as-argument: what is broken comes first
+type brokenSource func(events []audit.PermissionAuditEvent, ctx context.Context, f query.Filter) sequence
 
 // asking is a source that understands another filter than it is given.
 func asking(change func(f *query.Filter)) brokenSource {
@@ -217,7 +217,9 @@ func TestSourceCatches(t *testing.T) {
 			yield(last, context.Cause(ctx))
 		}), "ContextDone", nil},
 		"a pair behind the error": {failing(func(ctx context.Context, _ audit.PermissionAuditEvent, yield func(audit.PermissionAuditEvent, error) bool) {
-			_ = yield(audit.PermissionAuditEvent{}, context.Cause(ctx)) && yield(audit.PermissionAuditEvent{}, context.Cause(ctx))
+			if yield(audit.PermissionAuditEvent{}, context.Cause(ctx)) {
+				yield(audit.PermissionAuditEvent{}, context.Cause(ctx))
+			}
 		}), "ContextDone", nil},
 		"a filter that all readers share": {sharing(), "Concurrent", nil},
 	} {

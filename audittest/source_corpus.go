@@ -27,7 +27,12 @@ var (
 	// As JSON: a value is read back as it is read from JSON.
 	metadataValue = []any{
 		nil, "", "r-1", "R-1", "r-10", "1", 1, 10, -1, 1.5, 9007199254740993, true, false, "true", "null",
-		`"r-1"`, "ünïcödé <&>", []any{}, []any{"r-1"}, []any{1, "é<", nil}, map[string]any{}, map[string]any{"bb": 1, "a": []any{true}},
+		`"r-1"`, "ünïcödé <&>",
+		[]any{},
+		[]any{"r-1"},
+		[]any{1, "é<", nil},
+		map[string]any{},
+		map[string]any{"bb": 1, "a": []any{true}},
 	}
 )
 

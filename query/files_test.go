@@ -172,9 +172,14 @@ func TestDamageErrorSaysWhereAndUnwraps(t *testing.T) {
 	}
 }
 
+// paddedLine is event n in so many bytes, and LF.
+func paddedLine(n, size int) string {
+	line := eventLine(n, "Project")
+	return line[:1] + strings.Repeat(" ", size-len(line)) + line[1:] + "\n"
+}
+
 func TestLongestLineIsRead(t *testing.T) {
-	line := eventLine(1, "Project")
-	path := writeLog(t, line[:1]+strings.Repeat(" ", audit.MaxLineBytes-len(line))+line[1:]+"\n")
+	path := writeLog(t, paddedLine(1, audit.MaxLineBytes))
 	require.Equal(t, []int{1}, numbers(t, Files(path), Filter{}))
 	require.Equal(t, []int{1}, numbers(t, Files(path), Filter{Newest: true}))
 }
@@ -333,12 +338,9 @@ func TestGrowingFileIsReadAsItWasWhenOpened(t *testing.T) {
 }
 
 func TestTruncatedFileIsAnError(t *testing.T) {
-	all := make([]int, 10_000) // more than is read at once
-	for i := range all {
-		all[i] = i + 1
-	}
+	line := paddedLine(1, audit.MaxLineBytes/2) // so that not all of them are read at once
 	for _, newest := range []bool{false, true} {
-		path := writeLog(t, logOf(all...))
+		path := writeLog(t, strings.Repeat(line, 5))
 		var last error
 		for _, err := range Files(path).Events(t.Context(), Filter{Newest: newest}) {
 			if last == nil {

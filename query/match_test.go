@@ -22,7 +22,7 @@ type opensSource func(tb testing.TB, events []audit.PermissionAuditEvent) Source
 // filters as Match does. It fits every kind of source.
 func requireMatch(t *testing.T, open opensSource) {
 	t.Helper()
-	const rounds, filters = 10, 60
+	const rounds, filters = 6, 40
 	for seed := range uint64(rounds) {
 		random := randomly{rand.New(rand.NewPCG(seed, 3))}
 		events := random.events(t, random.IntN(80))

@@ -1,0 +1,410 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRecordReturnsAfterTheFsyncOfItsBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		logger := fsys.start(t, FileOptions{Buffer: BufferOptions{Ack: AckDurable}}, nil)
+		release := make(chan struct{})
+		fsys.fail(func(call string) error {
+			if strings.HasPrefix(call, "sync ") {
+				<-release
+			}
+			return nil
+		})
+		returned := make(chan error, 1)
+		go func() {
+			returned <- logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Manager: "m0"})
+		}()
+		synctest.Wait()
+		require.Equal(t, [][]string{{"m0"}}, fsys.content(t), "it is written")
+		require.Empty(t, returned, "but not acknowledged")
+		require.Zero(t, logger.Stats().Written)
+		close(release)
+		require.NoError(t, <-returned)
+		require.NoError(t, logger.Close())
+	})
+}
+
+func TestEveryBatchIsFsynced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		logger := fsys.start(t, FileOptions{}, nil)
+		add(t, logger, "m0", "m1")
+		require.Equal(t, []string{"write permission.log#1", "sync permission.log#1", "write permission.log#1", "sync permission.log#1"}, fsys.done("write", "sync"))
+		require.NoError(t, logger.Flush(t.Context()))
+		require.NoError(t, logger.Close())
+		require.Empty(t, fsys.done("write", "sync"), "nothing is left to fsync")
+	})
+}
+
+func TestNewNamesAreDurableBeforeTheFirstWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		base := fsys.root
+		fsys.root += "/a/b"
+		logger := fsys.start(t, FileOptions{MaxSize: 1}, nil)
+		add(t, logger, "m0")
+		require.Equal(t, []string{
+			"mkdir ..", "syncdir ../..", "mkdir .", "syncdir ..", "openlog permission.log", "syncdir .", "write permission.log#1", "sync permission.log#1",
+		}, fsys.done("mkdir", "syncdir", "openlog", "write", "sync"))
+		add(t, logger, "m1")
+		require.Equal(t, []string{"rename permission.log", "openlog permission.log", "syncdir .", "write permission.log#2", "sync permission.log#2"},
+			fsys.done("mkdir", "syncdir", "openlog", "write", "sync", "rename"))
+		require.NoError(t, os.RemoveAll(base+"/a"))
+		logger.reporter.onError = func(error) {}
+		add(t, logger, "m2")
+		require.Equal(t, []string{"mkdir ..", "syncdir ../..", "mkdir .", "syncdir ..", "openlog permission.log", "syncdir .", "write permission.log#3", "sync permission.log#3"},
+			fsys.done("mkdir", "syncdir", "openlog", "write", "sync"))
+		require.NoError(t, logger.Close())
+	})
+}
+
+func TestAFailedWriteIsTakenBackAndTriedAgain(t *testing.T) {
+	for _, written := range []int{0, 1, 200, 1 << 20} {
+		for _, sync := range []SyncPolicy{SyncBatch, SyncNone} {
+			t.Run(fmt.Sprint(written, " bytes, Sync ", sync), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					fsys := newFaultyFS(t)
+					var told []error
+					logger := fsys.start(t, FileOptions{Sync: sync}, &told)
+					add(t, logger, "m0")
+					fsys.fail(func(call string) error {
+						if !strings.HasPrefix(call, "write ") {
+							return nil
+						}
+						require.Equal(t, [][]string{{"m0"}}, fsys.content(t), "what failed before was taken back")
+						return shortWrite{written, syscall.ENOSPC}
+					})
+					require.NoError(t, logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Manager: "m1"}))
+					require.NoError(t, logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Manager: "m2"}))
+					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+					defer cancel()
+					err := logger.Flush(ctx)
+					require.ErrorIs(t, err, context.DeadlineExceeded)
+					require.ErrorIs(t, err, syscall.ENOSPC)
+					require.Equal(t, [][]string{{"m0"}}, fsys.content(t))
+					fsys.fail(nil)
+					require.NoError(t, logger.Close())
+					require.Equal(t, [][]string{{"m0", "m1", "m2"}}, fsys.content(t), "into the same file, once")
+					require.ErrorIs(t, told[0], syscall.ENOSPC)
+				})
+			})
+		}
+	}
+}
+
+// The file is given up, and moved out of the way with all its whole lines.
+func TestAFileWhoseTornBatchCannotBeTakenBackIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		var told []error
+		logger := fsys.start(t, FileOptions{}, &told)
+		add(t, logger, "m0")
+		fsys.done()
+		write, truncate := failing("write ", 1, shortWrite{100, syscall.EIO}), failing("truncate ", 1, syscall.EIO)
+		fsys.fail(func(call string) error { return join(write(call), truncate(call)) })
+		add(t, logger, "m1")
+		add(t, logger, "m2")
+		require.NoError(t, logger.Close())
+		require.Equal(t, [][]string{{"m0"}, {"m1", "m2"}}, fsys.content(t))
+		require.Equal(t, []string{
+			"write permission.log#1", "truncate permission.log#1", "truncate permission.log#1", "sync permission.log#1", "rename permission.log",
+			"write permission.log#2", "sync permission.log#2", "write permission.log#2", "sync permission.log#2",
+		}, fsys.done("write", "truncate", "sync", "rename"))
+		require.ErrorContains(t, errors.Join(told...), "is not written to any more, it is now ")
+	})
+}
+
+func TestAFileThatKeepsItsTornBatchIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		var told []error
+		logger := fsys.start(t, FileOptions{}, &told)
+		add(t, logger, "m0")
+		write := failing("write ", 1, shortWrite{100, syscall.EIO})
+		fsys.fail(func(call string) error {
+			if strings.HasPrefix(call, "truncate ") {
+				return syscall.EIO
+			}
+			return write(call)
+		})
+		add(t, logger, "m1")
+		require.NoError(t, logger.Close())
+		require.ErrorContains(t, errors.Join(told...), "ends in the middle of a line: ")
+		rotated, _, err := rotatedFiles(osFS{}, fsys.log())
+		require.NoError(t, err)
+		require.Len(t, rotated, 1)
+		info, err := os.Stat(rotated[0])
+		require.NoError(t, err)
+		require.NoError(t, os.Truncate(rotated[0], info.Size()-100))
+		require.Equal(t, [][]string{{"m0"}, {"m1"}}, fsys.content(t))
+	})
+}
+
+// The kernel marks what it could not write as clean: an fsync that succeeds
+// afterwards proves nothing.
+func TestAfterAFailedFsyncTheFileIsNeverWrittenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		var told []error
+		logger := fsys.start(t, FileOptions{Buffer: BufferOptions{Ack: AckDurable}}, &told)
+		add(t, logger, "m0")
+		fsys.done()
+		fsys.fail(failing("sync ", 1, syscall.EIO))
+		add(t, logger, "m1")
+		require.Equal(t, []string{
+			"write permission.log#1", "sync permission.log#1", "rename permission.log", "close permission.log#1",
+			"openlog permission.log", "syncdir .", "write permission.log#2", "sync permission.log#2",
+		}, fsys.done("write", "sync", "truncate", "rename", "close", "openlog", "syncdir"))
+		require.Equal(t, [][]string{{"m0", "m1"}, {"m1"}}, fsys.content(t), "the whole batch again, with the same ids")
+		add(t, logger, "m2")
+		require.NoError(t, logger.Close())
+		require.Equal(t, [][]string{{"m0", "m1"}, {"m1", "m2"}}, fsys.content(t))
+		require.ErrorIs(t, told[0], syscall.EIO)
+	})
+}
+
+// As long as no fsync succeeds nothing is acknowledged, no file piles up on
+// another, and none that is whole is deleted to make room for them.
+func TestAnFsyncThatFailsForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		var told []error
+		logger := fsys.start(t, FileOptions{MaxBackups: 2}, &told)
+		add(t, logger, "m0")
+		fsys.fail(failing("sync ", always, syscall.EIO))
+		require.NoError(t, logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Manager: "m1"}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		require.ErrorIs(t, logger.Flush(ctx), syscall.EIO)
+		require.EqualValues(t, 1, logger.Stats().Pending)
+		require.Equal(t, [][]string{{"m0", "m1"}, {"m1"}}, fsys.content(t))
+		fsys.fail(nil)
+		require.NoError(t, logger.Close())
+		require.Equal(t, [][]string{{"m0", "m1"}, {"m1"}}, fsys.content(t))
+		require.EqualValues(t, 2, logger.Stats().Written)
+	})
+}
+
+func TestSyncNoneFsyncsAtFlushRotationAndClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		logger := fsys.start(t, FileOptions{Sync: SyncNone, MaxSize: 600, Buffer: BufferOptions{BatchSize: 1}}, nil)
+		write := func(managers ...string) []string {
+			for _, manager := range managers {
+				require.NoError(t, logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Manager: manager}))
+				synctest.Wait()
+			}
+			return fsys.done("write", "sync", "rename")
+		}
+		require.Equal(t, []string{"write permission.log#1", "write permission.log#1"}, write("m0", "m1"))
+		require.Equal(t, []string{"sync permission.log#1", "rename permission.log", "write permission.log#2"}, write("m2"), "before the rename")
+		require.NoError(t, logger.Flush(t.Context()))
+		require.Equal(t, []string{"sync permission.log#2"}, write())
+		require.NoError(t, logger.Flush(t.Context()))
+		require.Empty(t, write(), "there was nothing new")
+		require.Equal(t, []string{"write permission.log#2"}, write("m3"))
+		require.NoError(t, logger.Close())
+		require.Equal(t, []string{"sync permission.log#2"}, write())
+		require.Equal(t, [][]string{{"m0", "m1"}, {"m2", "m3"}}, fsys.content(t))
+	})
+}
+
+// Where the failed fsync happens makes no difference: no later Flush and no Close
+// says that all is well.
+func TestWhatAnFsyncLostUnderSyncNoneIsNeverCalledDelivered(t *testing.T) {
+	for name, cause := range map[string]func(t *testing.T, logger *FileAuditLogger, fsys *faultyFS){
+		"at Flush": func(*testing.T, *FileAuditLogger, *faultyFS) {},
+		"at rotation": func(t *testing.T, logger *FileAuditLogger, _ *faultyFS) {
+			logger.sink.options.MaxSize = 1
+			require.NoError(t, logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Manager: "m1"}))
+		},
+		"at Reopen": func(t *testing.T, logger *FileAuditLogger, fsys *faultyFS) {
+			require.NoError(t, os.Rename(fsys.log(), fsys.log()+".1"))
+			require.NoError(t, logger.Reopen())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fsys := newFaultyFS(t)
+				var told []error
+				logger := fsys.start(t, FileOptions{Sync: SyncNone, Buffer: BufferOptions{BatchSize: 1}}, &told)
+				require.NoError(t, logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Manager: "m0"}))
+				synctest.Wait()
+				fsys.fail(failing("sync ", 1, syscall.EIO))
+				cause(t, logger, fsys)
+				for range 2 {
+					err := logger.Flush(t.Context())
+					require.ErrorIs(t, err, syscall.EIO)
+					require.ErrorContains(t, err, "events in "+fsys.log()+" may be lost")
+				}
+				synctest.Wait()
+				require.ErrorIs(t, errors.Join(told...), syscall.EIO)
+				require.ErrorIs(t, logger.Close(), syscall.EIO)
+			})
+		})
+	}
+	t.Run("at Close", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			fsys := newFaultyFS(t)
+			var told []error
+			logger := fsys.start(t, FileOptions{Sync: SyncNone}, &told)
+			require.NoError(t, logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Manager: "m0"}))
+			fsys.fail(failing("sync ", 1, syscall.EIO))
+			require.ErrorIs(t, logger.Close(), syscall.EIO)
+		})
+	})
+}
+
+// Rotation and the deletion of the directory need every call there is.
+func TestEventsWaitWhileACallFails(t *testing.T) {
+	for _, call := range []string{"stat permission.log", "openlog", "rename", "mkdir", "syncdir", "fstat", "close", "write", "sync"} {
+		for _, times := range []int{1, 3} {
+			t.Run(fmt.Sprint(call, " ", times), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					fsys := newFaultyFS(t)
+					fsys.root += "/logs"
+					var told []error
+					logger := fsys.start(t, FileOptions{MaxSize: 400}, &told)
+					add(t, logger, "m0")
+					fsys.fail(failing(call, times, syscall.EIO))
+					add(t, logger, "m1", "m2", "m3", "m4") // rotates
+					all := slices.Concat(fsys.content(t)...)
+					require.Equal(t, []string{"m0", "m1", "m2", "m3", "m4"}, slices.Compact(all))
+					require.NoError(t, os.RemoveAll(fsys.root))
+					fsys.fail(failing(call, times, syscall.EIO))
+					add(t, logger, "m5")
+					require.Equal(t, []string{"m5"}, slices.Compact(slices.Concat(fsys.content(t)...)))
+					fsys.fail(nil)
+					require.NoError(t, logger.Close())
+					require.ErrorIs(t, errors.Join(told...), syscall.EIO, "and somebody is told")
+				})
+			})
+		}
+	}
+}
+
+func TestTheConstructorsErrorLeavesNothingLocked(t *testing.T) {
+	for _, call := range []string{"openlog", "syncdir", "fstat", "read", "truncate", "sync", "stat permission.log", "open permission.log.torn", "write permission.log.torn"} {
+		t.Run(call, func(t *testing.T) {
+			fsys := newFaultyFS(t)
+			require.NoError(t, os.WriteFile(fsys.log(), []byte("torn"), 0o600))
+			options, err := (*FileOptions)(nil).withDefaults()
+			require.NoError(t, err)
+			fsys.fail(failing(call, always, syscall.EIO))
+			logger, err := newFileAuditLogger(fsys, fsys.log(), options)
+			require.Nil(t, logger)
+			require.ErrorIs(t, err, syscall.EIO)
+			require.ErrorContains(t, err, "audit: open log: ")
+			fsys.fail(nil)
+			var told []error
+			require.NoError(t, fsys.start(t, FileOptions{}, &told).Close())
+		})
+	}
+}
+
+func TestReopenWhileTheDiskFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		var told []error
+		logger := fsys.start(t, FileOptions{}, &told)
+		add(t, logger, "m0")
+		fsys.fail(failing("write ", always, shortWrite{10, syscall.ENOSPC}))
+		require.NoError(t, logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Manager: "m1"}))
+		<-time.After(time.Minute)
+		require.NoError(t, os.Rename(fsys.log(), fsys.log()+".1"))
+		require.NoError(t, logger.Reopen(), "between two attempts")
+		<-time.After(time.Minute)
+		require.EqualValues(t, 1, logger.Stats().Pending)
+		fsys.fail(failing("openlog ", always, syscall.EMFILE))
+		require.NoError(t, os.Rename(fsys.log(), fsys.log()+".2"))
+		require.ErrorIs(t, logger.Reopen(), syscall.EMFILE)
+		fsys.fail(nil)
+		add(t, logger, "m2")
+		require.NoError(t, logger.Close())
+		require.Equal(t, [][]string{{"m1", "m2"}}, fsys.content(t))
+		require.NoError(t, os.Rename(fsys.log()+".1", fsys.log()))
+		require.Equal(t, [][]string{{"m0"}}, fsys.content(t), "the renamed file ends with a whole line")
+	})
+}
+
+// A script of all that a logger does meets a fault at each of its calls in turn.
+func TestAFaultAtAnyCall(t *testing.T) {
+	for name, fault := range map[string]struct {
+		err   error
+		calls int
+	}{
+		"once":              {syscall.EIO, 1},
+		"after a few bytes": {shortWrite{50, syscall.ENOSPC}, 1},
+		"four times":        {shortWrite{400, syscall.EIO}, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for at, met := 0, true; met; at++ {
+				synctest.Test(t, func(t *testing.T) {
+					fsys := newFaultyFS(t)
+					calls := 0
+					fsys.fail(func(string) error {
+						if calls++; calls > at && calls <= at+fault.calls {
+							return fault.err
+						}
+						return nil
+					})
+					runScript(t, fsys)
+					met = calls > at
+				})
+			}
+		})
+	}
+}
+
+func runScript(t *testing.T, fsys *faultyFS) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(fsys.log(), []byte(`{"torn":`), 0o600))
+	options := FileOptions{MaxSize: 700, Buffer: BufferOptions{Ack: AckDurable, CloseTimeout: time.Hour, OnError: func(error) {}}}
+	complete, err := options.withDefaults()
+	require.NoError(t, err)
+	logger, err := newFileAuditLogger(fsys, fsys.log(), complete)
+	if err != nil { // the second attempt finds what the first one left behind
+		if logger, err = newFileAuditLogger(fsys, fsys.log(), complete); err != nil {
+			return
+		}
+	}
+	var want []string
+	for i := range 6 {
+		switch i {
+		case 3:
+			require.NoError(t, os.Rename(fsys.log(), fsys.log()+".moved"))
+			_ = logger.Reopen()
+		case 5:
+			file, err := os.OpenFile(fsys.log(), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+			require.NoError(t, err)
+			_, err = file.WriteString(`{"foreign":`)
+			require.NoError(t, join(err, file.Close()))
+		}
+		add(t, logger, fmt.Sprint("m", i))
+		want = append(want, fmt.Sprint("m", i))
+	}
+	_ = logger.Close()
+	moved := &faultyFS{root: fsys.root}
+	all := slices.Concat(fsys.content(t)...)
+	require.NoError(t, os.Rename(fsys.log()+".moved", fsys.log()))
+	content := moved.content(t)
+	all = append(all, content[len(content)-1]...)
+	slices.Sort(all)
+	require.Equal(t, want, slices.Compact(all), "every acknowledged event is there")
+}
