@@ -326,10 +326,10 @@ func TestReopenWhileTheDiskFails(t *testing.T) {
 		add(t, logger, "m0")
 		fsys.fail(failing("write ", always, shortWrite{10, syscall.ENOSPC}))
 		require.NoError(t, logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Manager: "m1"}))
-		<-time.After(time.Minute)
+		<-time.After(time.Minute + time.Second) // between two attempts
 		require.NoError(t, os.Rename(fsys.log(), fsys.log()+".1"))
-		require.NoError(t, logger.Reopen(), "between two attempts")
-		<-time.After(time.Minute)
+		require.NoError(t, logger.Reopen())
+		<-time.After(time.Minute + time.Second) // between two attempts
 		require.EqualValues(t, 1, logger.Stats().Pending)
 		fsys.fail(failing("openlog ", always, syscall.EMFILE))
 		require.NoError(t, os.Rename(fsys.log(), fsys.log()+".2"))
@@ -407,4 +407,35 @@ func runScript(t *testing.T, fsys *faultyFS) {
 	all = append(all, content[len(content)-1]...)
 	slices.Sort(all)
 	require.Equal(t, want, slices.Compact(all), "every acknowledged event is there")
+}
+
+// Whoever had the lock may have rotated the file before letting it go: what was
+// opened and locked then is not the log any more.
+func TestAFileThatIsRenamedWhileItIsOpenedIsNotTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		renames := 2
+		fsys.fail(func(call string) error {
+			if call == "stat permission.log" && renames > 0 {
+				renames--
+				return os.Rename(fsys.log(), fmt.Sprint(fsys.log(), renames))
+			}
+			return nil
+		})
+		logger := fsys.start(t, FileOptions{}, nil)
+		add(t, logger, "m0")
+		require.NoError(t, logger.Close())
+		require.Equal(t, [][]string{{"m0"}}, fsys.content(t))
+
+		fsys.fail(func(call string) error {
+			if call == "stat permission.log" {
+				return os.Rename(fsys.log(), fsys.log()+".again")
+			}
+			return nil
+		})
+		options, err := (*FileOptions)(nil).withDefaults()
+		require.NoError(t, err)
+		_, err = newFileAuditLogger(fsys, fsys.log(), options)
+		require.ErrorContains(t, err, "is replaced by another file again and again", "it does not try for ever")
+	})
 }

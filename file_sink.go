@@ -41,12 +41,14 @@ func openFileSinkOn(fsys fileSystem, path string, options FileOptions, report fu
 	if err != nil {
 		return nil, err
 	}
-	s := &fileSink{fsys: fsys, path: resolved, options: options, report: report}
-	s.janitor = newJanitor(fsys, resolved, options, report)
+	s := &fileSink{
+		fsys: fsys, path: resolved, options: options, report: report,
+		janitor: newJanitor(fsys, resolved, options, report),
+		rotated: youngestRotated(fsys, resolved),
+	}
 	if err := s.open(); err != nil {
 		return nil, err
 	}
-	s.rotated = youngestRotated(fsys, resolved)
 	return s, nil
 }
 

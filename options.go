@@ -74,7 +74,8 @@ type BufferOptions struct {
 	// that is being written included. Defaults to 16384.
 	QueueSize int
 	// QueueBytes is the most bytes that they take up, encoded. An event that is
-	// larger is taken when the queue is empty. Defaults to 32 MiB.
+	// larger is taken when the queue is empty. At most MaxQueueBytes. Defaults to
+	// 32 MiB.
 	QueueBytes int64
 	// BatchSize is the most events of one write. It may not be greater than
 	// QueueSize. Defaults to 4096, or to QueueSize if that is less. A batch holds
@@ -106,8 +107,12 @@ type BufferOptions struct {
 	OnError func(error)
 }
 
-// MaxBatchBytes is the most that one batch holds, in bytes of encoded events.
-const MaxBatchBytes = 1 << 20
+// The bounds of BufferOptions that are fixed.
+const (
+	MaxBatchBytes = 1 << 20 // that one batch holds, encoded
+	MaxQueueSize  = 1 << 24 // of QueueSize, in events
+	MaxQueueBytes = 1 << 40 // of QueueBytes
+)
 
 // withDefaults returns a copy of o, which may be nil, that is complete, or an error
 // that names every field that is wrong.
@@ -117,8 +122,8 @@ func (o *BufferOptions) withDefaults() (BufferOptions, error) {
 		options = *o
 	}
 	var c check
-	c.notNegativeInt("QueueSize", int64(options.QueueSize))
-	c.notNegativeInt("QueueBytes", options.QueueBytes)
+	c.between("QueueSize", int64(options.QueueSize), MaxQueueSize)
+	c.between("QueueBytes", options.QueueBytes, MaxQueueBytes)
 	c.notNegativeInt("BatchSize", int64(options.BatchSize))
 	c.notNegative("FlushInterval", options.FlushInterval)
 	c.notNegative("MaxWait", options.MaxWait)
@@ -175,6 +180,13 @@ func (c *check) add(field, format string, args ...any) {
 func (c *check) notNegativeInt(field string, value int64) {
 	if value < 0 {
 		c.add(field, "must not be negative: got %d", value)
+	}
+}
+
+func (c *check) between(field string, value, most int64) {
+	c.notNegativeInt(field, value)
+	if value > most {
+		c.add(field, "must be at most %d: got %d", most, value)
 	}
 }
 

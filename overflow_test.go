@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -235,6 +237,24 @@ func TestCriticalEventsAreNeverDropped(t *testing.T) {
 		require.NoError(t, logger.Close())
 		require.Equal(t, named(2), sink.managers())
 	})
+}
+
+// The queue could hold more full batches than there was room for in its channel.
+func TestTheGreatestQueueTakesManyLargeBatches(t *testing.T) {
+	sink, open := gate()
+	logger := newBuffered(t, sink, audit.BufferOptions{QueueBytes: audit.MaxQueueBytes})
+	large := granted("m")
+	large.Permissions = slices.Repeat([]string{strings.Repeat("p", audit.MaxStringBytes)}, 20)
+	large.Attributes = large.Permissions
+	for range 100 {
+		require.NoError(t, logger.Record(t.Context(), large))
+	}
+	close(open)
+	require.NoError(t, logger.Close())
+	require.Len(t, sink.entries(), 100)
+	_, err := audit.NewBufferedAuditLogger(sink, &audit.BufferOptions{QueueSize: math.MaxInt, QueueBytes: math.MaxInt64})
+	require.ErrorContains(t, err, "QueueSize must be at most 16777216: got 9223372036854775807")
+	require.ErrorContains(t, err, "QueueBytes must be at most 1099511627776")
 }
 
 // However the queue is bounded, no batch is left behind and nobody waits for ever.

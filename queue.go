@@ -53,10 +53,11 @@ type gap struct {
 func newQueue(options BufferOptions, lines bool) *queue {
 	// How many full batches can there be at once? Those that are full by number
 	// hold BatchSize events each; of those that are full by size, two in a row
-	// hold more than MaxBatchBytes. There is at most one gap event for each batch.
-	byNumber := options.QueueSize/options.BatchSize + 2
-	bySize := 2*options.QueueBytes/MaxBatchBytes + 4
-	full := min(int64(byNumber)+bySize, int64(options.QueueSize)+2)
+	// hold more than MaxBatchBytes; and each holds an event. There is at most one
+	// gap event for each batch. The options are bounded: nothing overflows.
+	byNumber := int64(options.QueueSize/options.BatchSize) + 2
+	bySize := 2*(options.QueueBytes/MaxBatchBytes) + 4
+	full := min(byNumber+bySize, int64(options.QueueSize)+2)
 	return &queue{
 		options: options, lines: lines,
 		sealed:  make(chan *batch, 2*full),

@@ -181,3 +181,36 @@ func TestALoggerIsRestoredWithTheOptionsThatItHad(t *testing.T) {
 	require.ErrorIs(t, err, ErrLocked)
 	require.Equal(t, []any{1, 1}, sizes)
 }
+
+// If the old logger cannot be built again either, the next load builds, whatever
+// its settings are.
+func TestALoggerThatCouldNotBeRestoredIsBuiltByTheNextLoad(t *testing.T) {
+	built := 0
+	withRegistered(t, &loggers, map[string]LoggerFactory{"sometimes": func(context.Context, map[string]any) (AuditLogger, error) {
+		if built++; built == 2 {
+			return nil, errors.New("not now")
+		}
+		return &inertLogger{}, nil
+	}})
+	settings := map[string]any{"AUDIT_LOGGER": "sometimes"}
+	first, err := loadPlanned(t, settings)
+	require.NoError(t, err)
+	_, err = loadPlanned(t, map[string]any{"AUDIT_LOGGER": func() (AuditLogger, error) { return nil, ErrLocked }})
+	require.ErrorContains(t, err, "not now")
+	require.Same(t, first, CurrentAuditLogger())
+	next, err := loadPlanned(t, settings)
+	require.NoError(t, err)
+	require.NotSame(t, first, next)
+}
+
+// listLogger is a logger whose kind is that of a list.
+type listLogger []int
+
+func (listLogger) Record(context.Context, PermissionAuditEvent) error { return nil }
+
+func TestALoggerInSettingsIsNotCopied(t *testing.T) {
+	logger := listLogger{1}
+	frozen := freezeSettings(map[string]any{"class": logger})
+	logger[0] = 2 // it may be at work meanwhile, and copying it would be a race
+	require.Equal(t, map[string]any{"class": listLogger{2}}, frozen)
+}

@@ -133,6 +133,7 @@ func (m *multiLogger) all(f func(AuditLogger) error) error {
 
 // FilterLogger returns a logger that hands on the events that keep wants. It asks
 // about every event; a keep that panics wants it. keep must not change the event.
+// What is not handed on is not checked either: Record returns nil for it.
 func FilterLogger(logger AuditLogger, keep func(context.Context, PermissionAuditEvent) bool) LifecycleLogger {
 	return &filterLogger{forward{orNoop(logger)}, keep}
 }
@@ -171,7 +172,7 @@ func (l *filterLogger) wants(ctx context.Context, event PermissionAuditEvent) (w
 // user and action, the same in every process, so that the events of one user and
 // action are kept together. Those that are kept for the sample carry its rate in
 // the metadata key sample_rate; critical ones do not, since they stand for
-// themselves alone.
+// themselves alone. What is not handed on is not checked: Record returns nil for it.
 func SampleLogger(logger AuditLogger, rate float64) (LifecycleLogger, error) {
 	if !(rate > 0 && rate <= 1) { // NaN too
 		return nil, fmt.Errorf("audit: sample rate must be greater than 0 and at most 1: got %v", rate)

@@ -68,6 +68,46 @@ func TestLoggerAcceptsBufferedAuditLogger(t *testing.T) {
 	})
 }
 
+func TestLoggerAcceptsDatabaseAuditLogger(t *testing.T) {
+	TestLogger(t, func(tb testing.TB) audit.AuditLogger {
+		store := &memorySink{}
+		logger, err := audit.NewDatabaseAuditLogger(store, nil)
+		require.NoError(tb, err)
+		return struct {
+			*audit.DatabaseAuditLogger
+			keeper
+		}{logger, store}
+	})
+}
+
+func TestLoggerAcceptsTheWrappers(t *testing.T) {
+	for name, wrap := range map[string]func(testing.TB, audit.AuditLogger) audit.LifecycleLogger{
+		"multi": func(_ testing.TB, logger audit.AuditLogger) audit.LifecycleLogger {
+			return audit.MultiLogger(NewRecorder(), logger)
+		},
+		"filter": func(_ testing.TB, logger audit.AuditLogger) audit.LifecycleLogger {
+			return audit.FilterLogger(logger, func(context.Context, audit.PermissionAuditEvent) bool { return true })
+		},
+		"sample": func(tb testing.TB, logger audit.AuditLogger) audit.LifecycleLogger {
+			sample, err := audit.SampleLogger(logger, 1)
+			require.NoError(tb, err)
+			return sample
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			TestLogger(t, func(tb testing.TB) audit.AuditLogger {
+				sink := &memorySink{}
+				logger, err := audit.NewBufferedAuditLogger(sink, nil)
+				require.NoError(tb, err)
+				return struct {
+					audit.LifecycleLogger
+					keeper
+				}{wrap(tb, logger), sink}
+			})
+		})
+	}
+}
+
 // stream decodes the lines that are written to it.
 type stream struct {
 	tb   testing.TB

@@ -338,9 +338,12 @@ func TestGrowingFileIsReadAsItWasWhenOpened(t *testing.T) {
 }
 
 func TestTruncatedFileIsAnError(t *testing.T) {
-	line := paddedLine(1, audit.MaxLineBytes/2) // so that not all of them are read at once
+	var log strings.Builder
+	for n := range 5 {
+		log.WriteString(paddedLine(n, audit.MaxLineBytes/2)) // so that not all of them are read at once
+	}
 	for _, newest := range []bool{false, true} {
-		path := writeLog(t, strings.Repeat(line, 5))
+		path := writeLog(t, log.String())
 		var last error
 		for _, err := range Files(path).Events(t.Context(), Filter{Newest: newest}) {
 			if last == nil {
