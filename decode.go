@@ -29,7 +29,7 @@ func decodeLine(line []byte) (PermissionAuditEvent, error) {
 				bad = fmt.Errorf("audit: read event: no %q", key)
 			}
 		default:
-			if err := unmarshal(text, into); err != nil {
+			if err := readValue(text, into); err != nil {
 				bad = fmt.Errorf("audit: read event: key %q: %w", key, err)
 			}
 		}
@@ -57,6 +57,35 @@ func decodeLine(line []byte) (PermissionAuditEvent, error) {
 		return PermissionAuditEvent{}, fmt.Errorf("audit: read event: key \"timestamp\": %w", err)
 	}
 	return event, nil
+}
+
+// readValue reads the value of a key, which is known to be one JSON value. Most are
+// plain strings, lists of them, and booleans.
+func readValue(text []byte, into any) error {
+	switch into := into.(type) {
+	case *map[string]any:
+		return unmarshal(text, into)
+	case *string:
+		if plain, ok := plainText(text); ok {
+			*into = plain
+			return nil
+		}
+	case *EventID:
+		if plain, ok := plainText(text); ok {
+			return into.UnmarshalText([]byte(plain))
+		}
+	}
+	return json.Unmarshal(text, into)
+}
+
+// plainText returns what stands between the quotes of a JSON string, if that is
+// what it means.
+func plainText(text []byte) (plain string, ok bool) {
+	if text[0] != '"' {
+		return "", false
+	}
+	plain = string(text[1 : len(text)-1])
+	return plain, isPlain(plain)
 }
 
 // parseTime reads a timestamp of ours, or one that Python's isoformat wrote: with
