@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// database finds the driver and the DSN of an entry of DATABASES; both are empty if
-// there is a problem. It shows no value of the entry: any of them may be a password
-// that got into the wrong place.
+// database finds the driver and the DSN of an entry of DATABASES; the driver is empty
+// if that is the problem. It shows no value of the entry: any of them may be a
+// password that got into the wrong place.
 func (r *resolver) database(alias string) (driver, dsn string) {
 	all, ok := asMapping(r.databases)
 	if !ok && r.databases != nil {
@@ -31,16 +31,10 @@ func (r *resolver) database(alias string) (driver, dsn string) {
 		return "", ""
 	}
 	r.used = e.values
-	before := len(r.problems)
 	if has(e.values, "ENGINE") {
-		driver, dsn = e.django()
-	} else {
-		driver, dsn = e.ours()
+		return e.django()
 	}
-	if len(r.problems) > before {
-		return "", ""
-	}
-	return driver, dsn
+	return e.ours()
 }
 
 func knownEntries(all map[string]any) string {

@@ -236,6 +236,10 @@ func TestDatabasesThatAreRefused(t *testing.T) {
 			map[string]any{"default": map[string]any{"driver": "mysql", "dsn": "hunter2"}},
 			[]string{`DatabaseAuditLogger: unknown database driver "mysql": registered are postgres, sqlite`},
 		},
+		"driver not registered, no dsn": {
+			map[string]any{"default": map[string]any{"driver": "mysql"}},
+			[]string{`entry "default" has no dsn`, `unknown database driver "mysql"`},
+		},
 		"engine not supported": {
 			map[string]any{"default": map[string]any{"ENGINE": "django.db.backends.mysql", "NAME": "hunter2"}},
 			[]string{`entry "default" has an ENGINE that is not supported: accepted are django.db.backends.sqlite3 and django.db.backends.postgresql`},

@@ -110,7 +110,7 @@ func (r *resolver) urlOptions(query string, ours []string) (reader *optionReader
 		value, badValue := url.QueryUnescape(escapedValue)
 		switch {
 		case pair == "":
-		case ours != nil && (badKey != nil || !slices.Contains(ours, key)):
+		case ours != nil && !slices.Contains(ours, key):
 			others = append(others, pair)
 		case badKey != nil || badValue != nil:
 			r.problem("%s: the query of the URL is malformed", loggerKey) // the errors quote it

@@ -17,7 +17,7 @@ func printLog(path string) {
 		fmt.Println(err)
 		return
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	for decoder := json.NewDecoder(file); decoder.More(); {
 		var event struct {
 			Action, Manager string
@@ -36,7 +36,7 @@ func printLog(path string) {
 func ExampleConfigureAuditLoggerFromSettings() {
 	ctx := context.Background()
 	directory, _ := os.MkdirTemp("", "audit")
-	defer os.RemoveAll(directory)
+	defer func() { _ = os.RemoveAll(directory) }()
 	path := filepath.Join(directory, "permission.log")
 
 	_, err := audit.ConfigureAuditLoggerFromSettings(ctx, map[string]any{
@@ -79,7 +79,7 @@ func ExampleConfigureAuditLoggerFromSettings_errors() {
 func ExampleConfigureAuditLoggerFromFile() {
 	ctx := context.Background()
 	directory, _ := os.MkdirTemp("", "audit")
-	defer os.RemoveAll(directory)
+	defer func() { _ = os.RemoveAll(directory) }()
 	path := filepath.Join(directory, "permission.log")
 	settings := filepath.Join(directory, "settings.json")
 	text, _ := json.Marshal(map[string]any{
@@ -111,10 +111,10 @@ func ExampleConfigureAuditLoggerFromFile() {
 func ExampleConfigureAuditLoggerFromEnv() {
 	ctx := context.Background()
 	directory, _ := os.MkdirTemp("", "audit")
-	defer os.RemoveAll(directory)
+	defer func() { _ = os.RemoveAll(directory) }()
 	path := filepath.Join(directory, "permission.log")
-	os.Setenv("AUDIT_LOGGER", "file:"+filepath.ToSlash(path)+"?batch_size=500&ack=durable")
-	defer os.Unsetenv("AUDIT_LOGGER")
+	_ = os.Setenv("AUDIT_LOGGER", "file:"+filepath.ToSlash(path)+"?batch_size=500&ack=durable")
+	defer func() { _ = os.Unsetenv("AUDIT_LOGGER") }()
 
 	if _, err := audit.ConfigureAuditLoggerFromEnv(ctx); err != nil {
 		fmt.Println(err)
@@ -123,7 +123,7 @@ func ExampleConfigureAuditLoggerFromEnv() {
 	_ = audit.EmitPermissionAuditEvent(ctx, audit.PermissionAuditEvent{Action: audit.ActionDelete, Manager: "Project", Granted: true})
 	printLog(path) // AckDurable: the event is in the file
 
-	os.Unsetenv("AUDIT_LOGGER") // logging is off again
+	_ = os.Unsetenv("AUDIT_LOGGER") // logging is off again
 	if _, err := audit.ConfigureAuditLoggerFromEnv(ctx); err != nil {
 		fmt.Println(err)
 	}

@@ -45,7 +45,7 @@ func flock(file *os.File, how int) error {
 	var locked error
 	err = conn.Control(func(fd uintptr) {
 		for {
-			if locked = syscall.Flock(int(fd), how); !errors.Is(locked, syscall.EINTR) { //nolint:gosec // G115: a descriptor
+			if locked = syscall.Flock(int(fd), how); !errors.Is(locked, syscall.EINTR) {
 				return
 			}
 		}

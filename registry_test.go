@@ -169,7 +169,10 @@ func TestAListThatTheCallerChangesIsNoticed(t *testing.T) {
 func TestALoggerIsRestoredWithTheOptionsThatItHad(t *testing.T) {
 	options := map[string]any{"size": 1}
 	var sizes []any
-	withRegistered(t, &loggers, map[string]LoggerFactory{"sized": func(_ context.Context, got map[string]any) (AuditLogger, error) {
+	withRegistered(t, &loggers, map[string]LoggerFactory{"sized": func(ctx context.Context, got map[string]any) (AuditLogger, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		sizes = append(sizes, got["size"])
 		got["size"] = "changed by the factory"
 		return &inertLogger{}, nil
@@ -177,7 +180,9 @@ func TestALoggerIsRestoredWithTheOptionsThatItHad(t *testing.T) {
 	_, err := loadPlanned(t, map[string]any{"AUDIT_LOGGER": map[string]any{"class": "sized", "options": options}})
 	require.NoError(t, err)
 	options["size"] = 2
-	_, err = loadPlanned(t, map[string]any{"AUDIT_LOGGER": func() (AuditLogger, error) { return nil, ErrLocked }})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = ConfigureAuditLoggerFromSettings(ended, map[string]any{"AUDIT_LOGGER": func() (AuditLogger, error) { return nil, ErrLocked }})
 	require.ErrorIs(t, err, ErrLocked)
 	require.Equal(t, []any{1, 1}, sizes)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -233,7 +232,7 @@ func TestCompressReplacesRotatedFiles(t *testing.T) {
 	require.Greater(t, len(files), 3)
 	var text strings.Builder
 	for _, name := range files[:len(files)-1] {
-		require.Regexp(t, regexp.MustCompile(`^permission-\d{8}T\d{6}\.\d{6}Z\.log\.gz$`), name)
+		require.Regexp(t, `^permission-\d{8}T\d{6}\.\d{6}Z\.log\.gz$`, name)
 		zipped := filepath.Join(filepath.Dir(path), name)
 		require.Equal(t, created(t, 0o640), permissions(t, zipped))
 		text.WriteString(unzip(t, zipped))

@@ -24,7 +24,7 @@ func requireRecovered(t *testing.T, path, whole, tail string) {
 		require.NoError(t, logger.Close())
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
-		require.True(t, whole == string(text), "the log holds every whole line, and nothing else")
+		require.Equal(t, whole, string(text), "the log holds every whole line, and nothing else")
 		aside, err := os.ReadFile(path + ".torn")
 		if tail == "" {
 			require.ErrorIs(t, err, fs.ErrNotExist)
@@ -32,7 +32,7 @@ func requireRecovered(t *testing.T, path, whole, tail string) {
 			continue
 		}
 		require.NoError(t, err)
-		require.True(t, tail+"\n" == string(aside), "the tail was set aside, once")
+		require.Equal(t, tail+"\n", string(aside), "the tail was set aside, once")
 		require.Equal(t, 1, strings.Count(errs.text(), "ended in the middle of a line: its last "), errs.text())
 	}
 }
