@@ -111,8 +111,9 @@ func EmitPermissionAuditEvent(ctx context.Context, event PermissionAuditEvent) e
 
 // emit is apart so that EmitPermissionAuditEvent stays small enough to be inlined.
 // A logger that was replaced and closed between the look at current and the call
-// loses nothing: the event goes to its successor.
+// loses nothing: the event goes to its successor, with the same id and time.
 func emit(ctx context.Context, event PermissionAuditEvent) error {
+	event.stamp()
 	for c := current.Load(); c != nil; {
 		err := c.logger.Record(ctx, event)
 		now := current.Load()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/permaudit/audit"
 	"github.com/stretchr/testify/require"
@@ -137,17 +139,23 @@ func TestShutdownLeavesTheLoggerConfigured(t *testing.T) {
 }
 
 // A logger that was replaced and closed after Emit had looked it up must not cost
-// the event.
+// the event, nor store it twice.
 func TestEmitFollowsALoggerThatWasReplacedMeanwhile(t *testing.T) {
-	var events []audit.PermissionAuditEvent
-	successor := remember(&events)
-	configure(t, nil)
-	configure(t, &stub{record: func(context.Context, audit.PermissionAuditEvent) error {
-		audit.ConfigureAuditLogger(successor)
-		return audit.ErrClosed
-	}})
-	require.NoError(t, audit.EmitPermissionAuditEvent(t.Context(), granted("Project")))
-	require.Len(t, events, 1)
+	synctest.Test(t, func(t *testing.T) {
+		var events []audit.PermissionAuditEvent
+		both := remember(&events)
+		configure(t, nil)
+		configure(t, audit.MultiLogger(both, &stub{record: func(context.Context, audit.PermissionAuditEvent) error {
+			<-time.After(time.Minute)
+			audit.ConfigureAuditLogger(both)
+			return audit.ErrClosed
+		}}))
+		decided := time.Now().UTC()
+		require.NoError(t, audit.EmitPermissionAuditEvent(t.Context(), granted("Project")))
+		require.Len(t, events, 2)
+		require.Equal(t, events[0].ID, events[1].ID)
+		require.Equal(t, decided, events[1].Timestamp, "the moment of the decision")
+	})
 }
 
 func TestConfigureIsSafeForConcurrentUse(t *testing.T) {

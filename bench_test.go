@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/permaudit/audit/internal/race"
 	"github.com/stretchr/testify/require"
 )
 
@@ -85,7 +86,7 @@ func TestEmitWithoutLoggerAllocatesNothing(t *testing.T) {
 }
 
 func TestRecordToAFileAllocatesNothing(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates: run without -race")
 	}
 	logger, err := NewFileAuditLogger(filepath.Join(t.TempDir(), "permission.log"), nil)

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -171,7 +172,8 @@ func (w *worker) bury(b *batch, index int, refusal error) error {
 // insist calls try until it succeeds or fails for good, with growing pauses. Any
 // other error than a permanent one says why the logger gave up.
 func (w *worker) insist(op string, events int, try func() error) error {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+	pause := firstPause
+	for {
 		if err := w.ctx.Err(); err != nil {
 			return context.Cause(w.ctx)
 		}
@@ -180,12 +182,17 @@ func (w *worker) insist(op string, events int, try func() error) error {
 			return err
 		}
 		w.failed(op, events, err)
-		w.rest(pause)
+		if w.rest(pause) {
+			pause = firstPause
+		} else {
+			pause = min(2*pause, longestPause)
+		}
 	}
 }
 
-// rest waits before the next attempt.
-func (w *worker) rest(pause time.Duration) {
+// rest waits before the next attempt. It reports whether Shutdown cut that short:
+// the pauses begin anew then.
+func (w *worker) rest(pause time.Duration) (hurried bool) {
 	w.timer.Reset(pause)
 	defer w.timer.Stop()
 	hurry := w.hurry
@@ -195,11 +202,12 @@ func (w *worker) rest(pause time.Duration) {
 	select {
 	case <-w.timer.C:
 	case <-hurry:
-		w.hurried = true
+		w.hurried, hurried = true, true
 	case request := <-w.requests:
 		request()
 	case <-w.ctx.Done():
 	}
+	return hurried
 }
 
 func (w *worker) failed(op string, events int, err error) {
@@ -218,12 +226,7 @@ func guard(try func() error) (err error) {
 }
 
 // buffered is what all loggers are: a queue and a worker.
-type buffered struct {
-	*worker
-
-	result   error         // of the shutdown; set before resulted is closed
-	resulted chan struct{} // closed by the first Shutdown
-}
+type buffered struct{ *worker }
 
 // newBuffered starts a worker. Options are complete.
 func newBuffered(options BufferOptions, w *worker) buffered {
@@ -235,7 +238,7 @@ func newBuffered(options BufferOptions, w *worker) buffered {
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
 	w.done = make(chan struct{})
 	go w.run()
-	return buffered{worker: w, resulted: make(chan struct{})}
+	return buffered{w}
 }
 
 // Record queues the event, and waits for as much as Ack demands. It may be called
@@ -258,11 +261,8 @@ func (l *buffered) Flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !closedBefore(flushed.done, ctx.Done()) {
-		return fmt.Errorf("audit: flush: %w", l.because(context.Cause(ctx)))
-	}
-	if flushed.err != nil {
-		return fmt.Errorf("audit: flush: %w", flushed.err)
+	if err := l.queue.await(ctx, flushed, wholeBatch, nil); err != nil {
+		return fmt.Errorf("audit: flush: %w", l.because(err))
 	}
 	return nil
 }
@@ -286,7 +286,7 @@ func closedBefore(done, end <-chan struct{}) bool {
 // because joins a cause with the sink's last error, if that is why nothing moves.
 func (l *buffered) because(cause error) error {
 	stats := l.queue.snapshot()
-	if stats.LastError == nil || stats.LastErrorTime.Before(stats.LastWrite) {
+	if stats.LastError == nil || stats.LastErrorTime.Before(stats.LastWrite) || errors.Is(cause, stats.LastError) {
 		return cause
 	}
 	return join(cause, stats.LastError)
@@ -308,10 +308,10 @@ func (l *buffered) Close() error {
 // the end of their own ctx.
 func (l *buffered) Shutdown(ctx context.Context) error {
 	if !l.queue.close() {
-		if !closedBefore(l.resulted, ctx.Done()) {
+		if !closedBefore(l.queue.ended, ctx.Done()) {
 			return fmt.Errorf("audit: wait for shutdown: %w", context.Cause(ctx))
 		}
-		return l.result
+		return l.queue.result
 	}
 	close(l.hurry)
 	if !closedBefore(l.done, ctx.Done()) {
@@ -324,9 +324,9 @@ func (l *buffered) Shutdown(ctx context.Context) error {
 		}
 	}
 	l.reporter.wait(closeGrace)
-	l.result = l.outcome(ctx)
-	close(l.resulted)
-	return l.result
+	l.queue.result = l.outcome(ctx)
+	close(l.queue.ended)
+	return l.queue.result
 }
 
 // outcome is the result of the shutdown.

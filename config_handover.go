@@ -64,6 +64,7 @@ func (t *transition) wait(ctx context.Context) error {
 }
 
 func (t *transition) Record(ctx context.Context, event PermissionAuditEvent) error {
+	event.stamp()
 	if err := t.wait(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrQueueFull, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/permaudit/audit/internal/race"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,7 +19,7 @@ func usualEvent() PermissionAuditEvent {
 }
 
 func TestEncodingTheUsualEventAllocatesNothing(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates")
 	}
 	withUser := func(user any) PermissionAuditEvent {

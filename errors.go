@@ -96,7 +96,8 @@ func (e *DeadLetterError) Error() string {
 func (e *DeadLetterError) Unwrap() error { return e.Err }
 
 // SettingsError is returned by the settings loaders. The logger that was
-// configured before is still in place.
+// configured before is still in place; if it had to let go of its file for the new
+// one, one with the same settings is, or, should that fail too, a closed one.
 type SettingsError struct {
 	// Problems holds one sentence for each wrong key of the settings: which
 	// key, which value, and what is accepted.
@@ -109,7 +110,7 @@ type SettingsError struct {
 func (e *SettingsError) Error() string {
 	problems := e.Problems
 	if e.Err != nil {
-		problems = append(problems[:len(problems):len(problems)], e.Err.Error())
+		problems = append(problems[:len(problems):len(problems)], strings.TrimPrefix(e.Err.Error(), "audit: "))
 	}
 	return "audit: settings: " + strings.Join(problems, "; ")
 }

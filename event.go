@@ -21,7 +21,8 @@ const (
 	ActionMutation Action = "mutation"
 
 	// ActionGap is reserved: the library writes such an event where OverflowDrop
-	// dropped events, with their number in the metadata key "dropped".
+	// dropped events, with their number in the metadata key "dropped". Readers do
+	// not take it for a decision; Record it only to copy a log.
 	ActionGap Action = "gap"
 )
 
@@ -84,12 +85,11 @@ type PermissionAuditEvent struct {
 // critical reports whether the event is one that must never be dropped.
 func (event *PermissionAuditEvent) critical() bool { return !event.Granted || event.Bypassed }
 
-// Freeze returns a deep copy that shares nothing with the event: ID, Timestamp,
-// UserID and the metadata of ctx are filled in, User is nil or a UserRepr, and
-// metadata values other than numbers, strings, booleans and times, and maps and
-// slices of them, are replaced by what their JSON form says. Nothing is redacted.
-// It is what a logger keeps of an event.
-func (event PermissionAuditEvent) Freeze(ctx context.Context) PermissionAuditEvent {
+// stamp fills in ID and Timestamp.
+func (event *PermissionAuditEvent) stamp() {
+	if !event.ID.IsZero() && !event.Timestamp.IsZero() {
+		return
+	}
 	now := time.Now()
 	if event.ID.IsZero() {
 		event.ID = newEventID(now)
@@ -97,6 +97,15 @@ func (event PermissionAuditEvent) Freeze(ctx context.Context) PermissionAuditEve
 	if event.Timestamp.IsZero() {
 		event.Timestamp = now
 	}
+}
+
+// Freeze returns a deep copy that shares nothing with the event: ID, Timestamp,
+// UserID and the metadata of ctx are filled in, User is nil or a UserRepr, and
+// metadata values other than numbers, strings, booleans and times, and maps and
+// slices of them, are replaced by what their JSON form says. Nothing is redacted.
+// It is what a logger keeps of an event.
+func (event PermissionAuditEvent) Freeze(ctx context.Context) PermissionAuditEvent {
+	event.stamp()
 	event.Attributes = slices.Clone(event.Attributes)
 	event.Permissions = slices.Clone(event.Permissions)
 	event.Sanitized = slices.Clone(event.Sanitized)

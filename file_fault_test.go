@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,6 +107,27 @@ func TestAFailedWriteIsTakenBackAndTriedAgain(t *testing.T) {
 	}
 }
 
+func TestAFailedWriteToALogThatWasEmptiedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		var told []error
+		logger := fsys.start(t, FileOptions{}, &told)
+		add(t, logger, "m0")
+		write := failing("write ", 1, syscall.ENOSPC)
+		fsys.fail(func(call string) error {
+			err := write(call)
+			if err != nil {
+				require.NoError(t, os.Truncate(fsys.log(), 0))
+			}
+			return err
+		})
+		add(t, logger, "m1")
+		require.NoError(t, logger.Close())
+		require.Equal(t, [][]string{{"m1"}}, fsys.content(t), "taking it back does not make the file longer")
+		require.ErrorContains(t, errors.Join(told...), "another program truncated it")
+	})
+}
+
 // The file is given up, and moved out of the way with all its whole lines.
 func TestAFileWhoseTornBatchCannotBeTakenBackIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -201,6 +221,38 @@ func TestAnFsyncThatFailsForEver(t *testing.T) {
 	})
 }
 
+func TestAFileThatIsGivenUpAndGoneMeanwhile(t *testing.T) {
+	for name, row := range map[string]struct {
+		take func(path string) error
+		told string
+	}{
+		"renamed": {func(path string) error { return os.Rename(path, path+".1") }, ""},
+		"deleted": {os.Remove, "was deleted, with "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fsys := newFaultyFS(t)
+				var told []error
+				logger := fsys.start(t, FileOptions{Buffer: BufferOptions{BatchSize: 1}}, &told)
+				add(t, logger, "m0")
+				fsys.fail(func(call string) error {
+					if strings.HasPrefix(call, "sync ") {
+						return join(row.take(fsys.log()), syscall.EIO)
+					}
+					return nil
+				})
+				require.NoError(t, logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Manager: "m1"}))
+				synctest.Wait()
+				fsys.fail(nil)
+				require.NoError(t, logger.Close())
+				require.Equal(t, [][]string{{"m1"}}, fsys.content(t))
+				require.ErrorContains(t, errors.Join(told...), row.told)
+				require.NotContains(t, errors.Join(told...).Error(), "another program", "its size is no news")
+			})
+		})
+	}
+}
+
 func TestSyncNoneFsyncsAtFlushRotationAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fsys := newFaultyFS(t)
@@ -271,34 +323,6 @@ func TestWhatAnFsyncLostUnderSyncNoneIsNeverCalledDelivered(t *testing.T) {
 	})
 }
 
-// Rotation and the deletion of the directory need every call there is.
-func TestEventsWaitWhileACallFails(t *testing.T) {
-	for _, call := range []string{"stat permission.log", "openlog", "rename", "mkdir", "syncdir", "fstat", "close", "write", "sync"} {
-		for _, times := range []int{1, 3} {
-			t.Run(fmt.Sprint(call, " ", times), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					fsys := newFaultyFS(t)
-					fsys.root += "/logs"
-					var told []error
-					logger := fsys.start(t, FileOptions{MaxSize: 400}, &told)
-					add(t, logger, "m0")
-					fsys.fail(failing(call, times, syscall.EIO))
-					add(t, logger, "m1", "m2", "m3", "m4") // rotates
-					all := slices.Concat(fsys.content(t)...)
-					require.Equal(t, []string{"m0", "m1", "m2", "m3", "m4"}, slices.Compact(all))
-					require.NoError(t, os.RemoveAll(fsys.root))
-					fsys.fail(failing(call, times, syscall.EIO))
-					add(t, logger, "m5")
-					require.Equal(t, []string{"m5"}, slices.Compact(slices.Concat(fsys.content(t)...)))
-					fsys.fail(nil)
-					require.NoError(t, logger.Close())
-					require.ErrorIs(t, errors.Join(told...), syscall.EIO, "and somebody is told")
-				})
-			})
-		}
-	}
-}
-
 func TestTheConstructorsErrorLeavesNothingLocked(t *testing.T) {
 	for _, call := range []string{"openlog", "syncdir", "fstat", "read", "truncate", "sync", "stat permission.log", "open permission.log.torn", "write permission.log.torn"} {
 		t.Run(call, func(t *testing.T) {
@@ -343,72 +367,6 @@ func TestReopenWhileTheDiskFails(t *testing.T) {
 	})
 }
 
-// A script of all that a logger does meets a fault at each of its calls in turn.
-func TestAFaultAtAnyCall(t *testing.T) {
-	for name, fault := range map[string]struct {
-		err   error
-		calls int
-	}{
-		"once":              {syscall.EIO, 1},
-		"after a few bytes": {shortWrite{50, syscall.ENOSPC}, 1},
-		"four times":        {shortWrite{400, syscall.EIO}, 4},
-	} {
-		t.Run(name, func(t *testing.T) {
-			for at, met := 0, true; met; at++ {
-				synctest.Test(t, func(t *testing.T) {
-					fsys := newFaultyFS(t)
-					calls := 0
-					fsys.fail(func(string) error {
-						if calls++; calls > at && calls <= at+fault.calls {
-							return fault.err
-						}
-						return nil
-					})
-					runScript(t, fsys)
-					met = calls > at
-				})
-			}
-		})
-	}
-}
-
-func runScript(t *testing.T, fsys *faultyFS) {
-	t.Helper()
-	require.NoError(t, os.WriteFile(fsys.log(), []byte(`{"torn":`), 0o600))
-	options := FileOptions{MaxSize: 700, Buffer: BufferOptions{Ack: AckDurable, CloseTimeout: time.Hour, OnError: func(error) {}}}
-	complete, err := options.withDefaults()
-	require.NoError(t, err)
-	logger, err := newFileAuditLogger(fsys, fsys.log(), complete)
-	if err != nil { // the second attempt finds what the first one left behind
-		if logger, err = newFileAuditLogger(fsys, fsys.log(), complete); err != nil {
-			return
-		}
-	}
-	var want []string
-	for i := range 6 {
-		switch i {
-		case 3:
-			require.NoError(t, os.Rename(fsys.log(), fsys.log()+".moved"))
-			_ = logger.Reopen()
-		case 5:
-			file, err := os.OpenFile(fsys.log(), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-			require.NoError(t, err)
-			_, err = file.WriteString(`{"foreign":`)
-			require.NoError(t, join(err, file.Close()))
-		}
-		add(t, logger, fmt.Sprint("m", i))
-		want = append(want, fmt.Sprint("m", i))
-	}
-	_ = logger.Close()
-	moved := &faultyFS{root: fsys.root}
-	all := slices.Concat(fsys.content(t)...)
-	require.NoError(t, os.Rename(fsys.log()+".moved", fsys.log()))
-	content := moved.content(t)
-	all = append(all, content[len(content)-1]...)
-	slices.Sort(all)
-	require.Equal(t, want, slices.Compact(all), "every acknowledged event is there")
-}
-
 // Whoever had the lock may have rotated the file before letting it go: what was
 // opened and locked then is not the log any more.
 func TestAFileThatIsRenamedWhileItIsOpenedIsNotTheLog(t *testing.T) {
@@ -418,11 +376,12 @@ func TestAFileThatIsRenamedWhileItIsOpenedIsNotTheLog(t *testing.T) {
 		fsys.fail(func(call string) error {
 			if call == "stat permission.log" && renames > 0 {
 				renames--
-				return os.Rename(fsys.log(), fmt.Sprint(fsys.log(), renames))
+				return join(os.Rename(fsys.log(), fmt.Sprint(fsys.log(), renames)), os.WriteFile(fsys.log(), nil, 0o600))
 			}
 			return nil
 		})
 		logger := fsys.start(t, FileOptions{}, nil)
+		require.Len(t, fsys.done("openlog"), 3, "the constructor finds the one that is")
 		add(t, logger, "m0")
 		require.NoError(t, logger.Close())
 		require.Equal(t, [][]string{{"m0"}}, fsys.content(t))

@@ -81,8 +81,8 @@ type FileAuditLogger struct {
 // ErrLocked if another logger has the file.
 //
 // A relative path is made absolute, and symbolic links are followed, now and not
-// again. A link in a directory in which others than its owner may write is refused.
-// A link that leads to nothing leads to where the log is created.
+// again; where one leads to nothing, the log is created there. A link in a directory
+// to which somebody else than this user and root may write is refused.
 func NewFileAuditLogger(path string, options *FileOptions) (*FileAuditLogger, error) {
 	complete, err := options.withDefaults()
 	if err != nil {

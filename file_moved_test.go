@@ -62,6 +62,15 @@ func TestWhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
 			},
 			"other after", "permission.log was deleted, with ", "",
 		},
+		"replaced by its copy, as by sed -i": {
+			func(t *testing.T, path string) {
+				text, err := os.ReadFile(path)
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(path+".new", text, 0o600))
+				require.NoError(t, os.Rename(path+".new", path))
+			},
+			"before before after", "permission.log was deleted, with ", "",
+		},
 		"appended to with a whole line": {
 			func(t *testing.T, path string) { appendTo(t, path, lineOf(t, granted("other"))+"\n") },
 			"before before other after", "another program truncated it or wrote to it", "",

@@ -1,8 +1,10 @@
-//go:build unix
+//go:build unix && !solaris && !illumos && !aix
 
 package audit_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -34,6 +36,18 @@ func TestDevicesAreRefused(t *testing.T) {
 	requireRefused(t, link, "is not a regular file but D")
 }
 
+// Standard output of a container is such a link, and a tempting path.
+func TestAnOpenPipeIsRefused(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, errors.Join(reader.Close(), writer.Close())) }()
+	path := fmt.Sprintf("/dev/fd/%d", writer.Fd())
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("no /dev/fd here:", err)
+	}
+	requireRefused(t, path, "is not a regular file but p", "use NewWriterAuditLogger")
+}
+
 func TestMissingPermissionSaysWhoLacksIt(t *testing.T) {
 	directory := unprivilegedTempDir(t)
 	require.NoError(t, os.Chmod(directory, 0o500))
@@ -59,6 +73,11 @@ func TestALinkInASharedDirectoryIsRefused(t *testing.T) {
 		indirect := filepath.Join(t.TempDir(), "permission.log")
 		require.NoError(t, os.Symlink(planted, indirect))
 		requireRefused(t, indirect, planted+" is a symbolic link in a directory that others can write to")
+	}
+	if os.Geteuid() == 0 { // who else could give a directory away?
+		require.NoError(t, os.Chmod(directory, 0o755))
+		require.NoError(t, os.Chown(directory, nobody, nobody))
+		requireRefused(t, planted, "is a symbolic link in a directory that others can write to")
 	}
 	text, err := os.ReadFile(victim)
 	require.NoError(t, err)
@@ -93,6 +112,12 @@ func TestALinkInAPrivateDirectoryIsFollowed(t *testing.T) {
 		"through a link": func(t *testing.T, link, target string) {
 			require.NoError(t, os.Symlink(link+"2", link))
 			require.NoError(t, os.Symlink(target, link+"2"))
+		},
+		"through a linked directory": func(t *testing.T, link, target string) {
+			inner := filepath.Join(filepath.Dir(target), "inner")
+			require.NoError(t, os.Mkdir(inner, 0o700))
+			require.NoError(t, os.Symlink(inner, filepath.Join(filepath.Dir(link), "hop")))
+			require.NoError(t, os.Symlink(filepath.FromSlash("hop/../permission.log"), link))
 		},
 		"to no file yet": func(t *testing.T, link, target string) { require.NoError(t, os.Symlink(target, link)) },
 		"to no directory yet": func(t *testing.T, link, target string) {

@@ -109,11 +109,7 @@ func (s *fileSink) writeLines(_ context.Context, lines []byte) error {
 	if err := s.prepare(int64(len(lines))); err != nil {
 		return err
 	}
-	n, err := s.file.Write(lines)
-	if err == nil && n < len(lines) {
-		err = io.ErrShortWrite
-	}
-	if err != nil {
+	if _, err := s.file.Write(lines); err != nil {
 		if undo := s.takeBack(); undo != nil {
 			s.spoiled, s.torn = join(err, undo), true
 		}

@@ -23,7 +23,7 @@ type fileSystem interface {
 	Mkdir(path string, mode fs.FileMode) error
 	Rename(from, to string) error
 	Remove(path string) error
-	ReadDir(path string) ([]fs.DirEntry, error)
+	ReadDir(path string) ([]fs.DirEntry, error) // sorted by name
 	// SyncDir makes the names in a directory durable.
 	SyncDir(path string) error
 }

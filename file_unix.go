@@ -83,5 +83,11 @@ func linkCount(info fs.FileInfo) uint64 {
 	return 1
 }
 
-// isShared reports whether others than its owner can make links in a directory.
-func isShared(directory fs.FileInfo) bool { return directory.Mode().Perm()&0o022 != 0 }
+// isShared reports whether somebody else than this user and root can make links in
+// a directory.
+func isShared(directory fs.FileInfo) bool {
+	if stat, ok := directory.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
+		return true
+	}
+	return directory.Mode().Perm()&0o022 != 0
+}

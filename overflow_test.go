@@ -223,6 +223,62 @@ func TestAGapAtTheEndIsWrittenBeforeShutdownReturns(t *testing.T) {
 	})
 }
 
+// Each gap event could be a batch of its own, whose end makes room for the next one.
+func TestGapEventsDoNotPileUp(t *testing.T) {
+	for _, size := range []int{1, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			sink := &memorySink{}
+			sink.write = func(_ context.Context, batch []audit.Entry) error {
+				<-time.After(time.Millisecond)
+				sink.keep(batch)
+				return nil
+			}
+			logger := newBuffered(t, sink, audit.BufferOptions{QueueSize: size, BatchSize: 1, Overflow: audit.OverflowDrop})
+			for i := range 2000 {
+				_ = logger.Record(t.Context(), granted("m"))
+				if i%3 == 0 {
+					<-time.After(300 * time.Microsecond)
+				}
+			}
+			require.NoError(t, logger.Close())
+			stats := logger.Stats()
+			requireLedger(t, stats)
+			require.NotZero(t, stats.Dropped)
+			dropped := uint64(0)
+			for _, entry := range sink.entries() {
+				if entry.Action == audit.ActionGap {
+					var metadata struct{ Dropped uint64 }
+					require.NoError(t, json.Unmarshal(entry.Metadata, &metadata))
+					dropped += metadata.Dropped
+				}
+			}
+			require.Equal(t, stats.Dropped, dropped, "the log accounts for all that was dropped")
+		})
+	}
+}
+
+// An event that is too large for the room there is must not keep a small one out
+// once it has gone.
+func TestWhoLeavesTheLineLetsTheNextOneIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink, open := gate()
+		logger := newBuffered(t, sink, audit.BufferOptions{QueueBytes: 2000})
+		require.NoError(t, logger.Record(t.Context(), granted("m0")))
+		large := granted(strings.Repeat("l", 1000))
+		large.Permissions = []string{strings.Repeat("p", 1000)}
+		small := make(chan error, 1)
+		go func() {
+			<-time.After(time.Second)
+			small <- logger.Record(t.Context(), granted("m1"))
+		}()
+		require.ErrorIs(t, logger.Record(bounded(t, 2*time.Second), large), audit.ErrQueueFull)
+		require.NoError(t, <-small)
+		close(open)
+		require.NoError(t, logger.Close())
+		require.Equal(t, named(2), sink.managers())
+	})
+}
+
 func TestCriticalEventsAreNeverDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, open := gate()

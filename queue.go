@@ -20,6 +20,8 @@ type queue struct {
 
 	sealed chan *batch   // full batches in order; never blocks the sender, see newQueue
 	wake   chan struct{} // capacity 1: the state of the open batch has changed, or the queue is closing
+	ended  chan struct{} // closed when the shutdown is over; who waits for an ack then waits in vain
+	result error         // of the shutdown; set before ended is closed
 
 	mu       sync.Mutex
 	open     *batch // the youngest; nil if there is none
@@ -29,6 +31,7 @@ type queue struct {
 	bytes    int64      // that they take up
 	waiting  *list.List // of *roomWaiter: those who wait for room, in order
 	dropped  gap        // since the last gap event
+	gaps     int        // gap events in the queue: one at most, or they would make each other room
 	closing  bool
 	stats    Stats
 }
@@ -54,7 +57,7 @@ func newQueue(options BufferOptions, lines bool) *queue {
 	// How many full batches can there be at once? Those that are full by number
 	// hold BatchSize events each; of those that are full by size, two in a row
 	// hold more than MaxBatchBytes; and each holds an event. There is at most one
-	// gap event for each batch. The options are bounded: nothing overflows.
+	// gap event in the queue. The options are bounded: nothing overflows.
 	byNumber := int64(options.QueueSize/options.BatchSize) + 2
 	bySize := 2*(options.QueueBytes/MaxBatchBytes) + 4
 	full := min(byNumber+bySize, int64(options.QueueSize)+2)
@@ -62,6 +65,7 @@ func newQueue(options BufferOptions, lines bool) *queue {
 		options: options, lines: lines,
 		sealed:  make(chan *batch, 2*full),
 		wake:    make(chan struct{}, 1),
+		ended:   make(chan struct{}),
 		waiting: list.New(),
 	}
 }
@@ -273,21 +277,11 @@ func (q *queue) finish(b *batch, err error) {
 	}
 	q.events -= b.events - len(b.gaps)
 	q.bytes -= b.size
-	if q.dropped.events > 0 {
+	q.gaps -= len(b.gaps)
+	if q.dropped.events > 0 && q.gaps == 0 {
 		q.addGap()
 	}
-	for next := q.waiting.Front(); next != nil; next = q.waiting.Front() {
-		room := next.Value.(*roomWaiter)
-		if !q.hasRoom(room.event) {
-			break
-		}
-		q.waiting.Remove(next)
-		room.accepted = q.accept(room.event, room.durable)
-		close(room.done)
-	}
-	if q.waiting.Len() > 0 {
-		q.hurry()
-	}
+	q.admit()
 	waiters := b.ack
 	q.mu.Unlock()
 	if waiters != nil {
@@ -295,6 +289,21 @@ func (q *queue) finish(b *batch, err error) {
 		close(waiters.done)
 	}
 	b.free()
+}
+
+// admit queues the events of those who wait for room, in their order, as far as
+// there is room.
+func (q *queue) admit() {
+	for next := q.waiting.Front(); next != nil; next = q.waiting.Front() {
+		room := next.Value.(*roomWaiter)
+		if !q.hasRoom(room.event) {
+			q.hurry()
+			return
+		}
+		q.waiting.Remove(next)
+		room.accepted = q.accept(room.event, room.durable)
+		close(room.done)
+	}
 }
 
 // addGap queues the event that says what was dropped. There is always room for it.
@@ -320,6 +329,7 @@ func (q *queue) addGap() {
 	}
 	b := q.add(e)
 	b.gaps = append(b.gaps, b.events-1)
+	q.gaps++
 	q.sealIfFull(b)
 }
 
@@ -354,6 +364,7 @@ func (q *queue) leave(room *roomWaiter) bool {
 	}
 	q.waiting.Remove(room.place)
 	q.stats.Refused++
+	q.admit() // there may be room for the next one, if not for this
 	return true
 }
 

@@ -62,19 +62,36 @@ func (r receipt) wait(ctx context.Context) error {
 	if r.ack == nil {
 		return nil
 	}
-	select {
-	case <-r.ack.done:
-	default:
-		select {
-		case <-r.ack.done:
-		case <-done:
-			return fmt.Errorf("%w: %w", ErrNotDurable, context.Cause(ctx))
-		case <-expired:
-			return fmt.Errorf("%w: MaxWait of %v passed", ErrNotDurable, r.queue.options.MaxWait)
-		}
-	}
-	if err := r.ack.result(r.index); err != nil {
+	if err := r.queue.await(ctx, r.ack, r.index, expired); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotDurable, err)
 	}
 	return nil
+}
+
+// wholeBatch is the index of none of the events of a batch.
+const wholeBatch = -1
+
+// await waits for the ack of an event, as long as ctx and expired allow. After a
+// shutdown that gave up there is nothing to wait for.
+func (q *queue) await(ctx context.Context, a *ack, index int, expired <-chan time.Time) error {
+	var done <-chan struct{}
+	if ctx != nil {
+		done = ctx.Done()
+	}
+	var err error
+	select {
+	case <-a.done:
+	case <-q.ended:
+		err = q.result
+	case <-done:
+		err = context.Cause(ctx)
+	case <-expired:
+		err = fmt.Errorf("MaxWait of %v passed", q.options.MaxWait)
+	}
+	select {
+	case <-a.done: // whatever else has happened
+		return a.result(index)
+	default:
+		return err
+	}
 }

@@ -100,7 +100,6 @@ func rotatedFiles(fsys fileSystem, path string) (names, parts []string, err erro
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
 	return slices.Compact(names), parts, nil
 }
 

@@ -110,9 +110,15 @@ func TestRotatedFilesSortInOrderWhenTheClockWasSetBack(t *testing.T) {
 	for _, name := range named(3) {
 		record(t, logger, name)
 	}
+	require.NoError(t, logger.Reopen())
+	require.NoError(t, logger.Flush(t.Context()))
+	younger := filepath.Join(filepath.Dir(path), "permission-20990101T000001.000001Z.log")
+	require.FileExists(t, younger)
+	require.NoError(t, os.Rename(younger, path+".shipped"))
+	record(t, logger, "m3")
 	require.NoError(t, logger.Close())
-	require.Equal(t, []string{"permission-20990101T000001.000000Z.log", "permission-20990101T000001.000001Z.log", "permission.log"}, namesIn(t, filepath.Dir(path)))
-	require.Equal(t, named(3), logged(t, allLogs(t, path)...))
+	require.Equal(t, []string{"permission-20990101T000001.000000Z.log", "permission-20990101T000001.000002Z.log", "permission.log", "permission.log.shipped"}, namesIn(t, filepath.Dir(path)))
+	require.Equal(t, []string{"m0", "m2", "m3"}, logged(t, allLogs(t, path)...))
 }
 
 func TestAFileIsRotatedMaxAgeAfterItsFirstEvent(t *testing.T) {

@@ -214,6 +214,30 @@ func TestWhoWaitsForAnAckLearnsThatTheDrainGaveUp(t *testing.T) {
 	})
 }
 
+// The sink never comes back: who waits for it must.
+func TestNobodyWaitsForASinkThatShutdownGaveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		logger := newBuffered(t, &memorySink{write: func(context.Context, []audit.Entry) error {
+			<-hang
+			return nil
+		}}, audit.BufferOptions{Ack: audit.AckDurable, CloseTimeout: time.Second, OnError: ignored})
+		recorded, flushed := make(chan error, 1), make(chan error, 1)
+		go func() { recorded <- logger.Record(t.Context(), granted("m0")) }()
+		synctest.Wait()
+		go func() { flushed <- logger.Flush(t.Context()) }()
+		synctest.Wait()
+		closed := logger.Close()
+		var undelivered *audit.UndeliveredError
+		require.ErrorAs(t, closed, &undelivered)
+		err := <-recorded
+		require.ErrorIs(t, err, audit.ErrNotDurable)
+		require.ErrorIs(t, err, closed)
+		require.ErrorIs(t, <-flushed, closed)
+		close(hang)
+	})
+}
+
 // A pause between two attempts must not eat the time that Shutdown has.
 func TestShutdownTriesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -65,6 +66,26 @@ func TestATailThatCannotBeSetAsideStays(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Cutting off the tail of a file that is shorter by now would make it longer.
+func TestATailThatVanishesMeanwhileIsNoTail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		leaveTorn(t, fsys)
+		fsys.fail(func(call string) error {
+			if strings.HasPrefix(call, "open ") {
+				return os.Truncate(fsys.log(), 0)
+			}
+			return nil
+		})
+		options, err := (*FileOptions)(nil).withDefaults()
+		require.NoError(t, err)
+		_, err = newFileAuditLogger(fsys, fsys.log(), options)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		require.NoError(t, fsys.start(t, FileOptions{}, nil).Close())
+		require.Equal(t, [][]string{{}}, fsys.content(t))
+	})
 }
 
 // As after a crash between the two.

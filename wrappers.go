@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"sync"
-	"time"
 )
 
 // LifecycleLogger is what the wrappers return: they forward Flush and Shutdown to
@@ -65,7 +64,8 @@ func (r running) wait(context.Context) error { return <-r }
 // same ID and Timestamp, before it waits for any of them. One that is slow, fails
 // or panics harms no other. Its Record returns nil if all returned nil, else their
 // errors joined. Flush and Shutdown go to all at the same time. Nil loggers are
-// left out.
+// left out. The methods of the event's User and metadata values may be called from
+// several goroutines at once.
 func MultiLogger(loggers ...AuditLogger) LifecycleLogger {
 	m := &multiLogger{}
 	for _, logger := range loggers {
@@ -83,13 +83,7 @@ func (m *multiLogger) Record(ctx context.Context, event PermissionAuditEvent) er
 }
 
 func (m *multiLogger) begin(ctx context.Context, event PermissionAuditEvent) submission {
-	now := time.Now()
-	if event.ID.IsZero() {
-		event.ID = newEventID(now)
-	}
-	if event.Timestamp.IsZero() {
-		event.Timestamp = now
-	}
+	event.stamp()
 	begun := make(submissions, len(m.loggers))
 	for i, logger := range m.loggers {
 		begun[i] = begin(ctx, logger, event)
@@ -211,9 +205,13 @@ func (l *sampleLogger) sample(event *PermissionAuditEvent) bool {
 	if float64(mix(hash.Sum64())>>11)/(1<<53) >= l.rate {
 		return false
 	}
+	rate := l.rate
+	if sampled, ok := event.Metadata[MetadataSampleRate].(float64); ok {
+		rate = min(rate, sampled) // the hash is the same: the smaller sample is part of the larger
+	}
 	metadata := make(map[string]any, len(event.Metadata)+1)
 	maps.Copy(metadata, event.Metadata)
-	metadata[MetadataSampleRate] = l.rate
+	metadata[MetadataSampleRate] = rate
 	event.Metadata = metadata
 	return true
 }

@@ -226,6 +226,20 @@ func TestSampleKeepsAUsersEventsTogether(t *testing.T) {
 	}
 }
 
+func TestSamplesOfSamplesCarryTheSmallerRate(t *testing.T) {
+	for _, rates := range [][2]float64{{0.1, 0.5}, {0.5, 0.1}} {
+		var kept []audit.PermissionAuditEvent
+		logger := sampled(t, sampled(t, remember(&kept), rates[0]), rates[1])
+		for user := range 10_000 {
+			event := granted("m")
+			event.UserID = fmt.Sprint(user)
+			require.NoError(t, logger.Record(t.Context(), event))
+		}
+		require.InDelta(t, 1000, len(kept), 150)
+		require.Equal(t, map[string]any{"sample_rate": 0.1}, kept[0].Metadata)
+	}
+}
+
 func TestSampleNeverDropsCriticalEvents(t *testing.T) {
 	var kept []audit.PermissionAuditEvent
 	logger := sampled(t, remember(&kept), 1e-9)

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/permaudit/audit/internal/race"
 	"github.com/stretchr/testify/require"
 
 	"github.com/permaudit/audit"
@@ -33,7 +34,7 @@ func TestRacyLogger(t *testing.T) {
 }
 
 func TestLoggerCatchesDataRaces(t *testing.T) {
-	if !raceDetector {
+	if !race.Enabled {
 		t.Skip("it is the race detector that finds them: go test -race")
 	}
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRacyLogger$/^(Concurrent|Delivers)$", "-test.v")

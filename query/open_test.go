@@ -65,6 +65,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"-", "standard input is not supported yet"},
 		{"x.gz", "compressed files are not supported yet"},
 		{"file://server/share/permission.log", "names a host"},
+		{"file://admin@localhost/permission.log", "names a host"},
 		{"file:///x.log?batch_size=500", "takes no options"},
 		{"file:///x.log?", "takes no options"},
 		{"file:///x.log#1", "takes no options"},

@@ -2,6 +2,7 @@ package query
 
 import (
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -78,6 +79,21 @@ func TestDamageHidesNoEvent(t *testing.T) {
 			require.Len(t, events, 1)
 		}
 	}
+}
+
+// Another program overwrites what the lookahead has seen already.
+func TestOverwrittenLineIsNoRepeat(t *testing.T) {
+	path := writeLog(t, logOf(1, 1, 2))
+	limits := defaultLimits
+	limits.chunk = 10
+	source := &fileSource{patterns: []string{path}, limits: limits}
+	var events []string
+	for event, err := range source.Events(t.Context(), Filter{Newest: true}) {
+		events = append(events, pairText(event, err))
+		require.NoError(t, os.WriteFile(path, []byte(logOf(1, 3, 2)), 0o600))
+	}
+	require.Equal(t, yielded(t.Context(), source, Filter{Newest: true}), events)
+	require.Len(t, events, 3)
 }
 
 // A file that was given up ends with a batch that stands again in the next one.

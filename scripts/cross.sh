@@ -16,7 +16,8 @@ for target in windows/amd64 darwin/arm64 "linux/$(go env GOHOSTARCH)"; do
 	done
 done
 
-[[ -d sqlite ]] || exit 0
+# Until the package has code there is nothing to check.
+compgen -G 'sqlite/*_test.go' >/dev/null || exit 0
 echo "--- tests without cgo"
 output=$(go test -count=1 -v -run WithoutCgo ./...) || {
 	printf '%s\n' "$output"

@@ -19,7 +19,7 @@ has_go() {
 
 for file in \
 	go.mod doc.go audit.go event.go buffer.go file_logger.go db_logger.go config.go errors.go audit_test.go \
-	tools/go.mod benchmarks/go.mod cmd/permaudit/go.mod \
+	tools/go.mod benchmarks/go.mod \
 	docs/differences.md docs/decisions.md \
 	Makefile .ci/run README.md CHANGELOG.md CONTRIBUTING.md LICENSE; do
 	[[ -s "$file" ]] || wrong "$file is missing or empty"
