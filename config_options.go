@@ -59,6 +59,9 @@ func readOption[T any](r *optionReader, key, want string, into *T, parse func(an
 
 // describe shows a value in an error: text and numbers, never what is in a struct.
 func describe(value any) string {
+	if number, ok := value.(json.Number); ok {
+		return "the number " + shorten(number.String())
+	}
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.Invalid:
 		return "null"

@@ -220,7 +220,7 @@ func (r *resolver) name(name string, options map[string]any) plan {
 	if registered := loggers.names(); registered != "" {
 		accepted += ", " + registered
 	}
-	r.problem("%s: unknown logger %s: accepted are %s, and URLs that begin with file:, sqlite: or postgres:",
+	r.problem("%s: unknown logger %s: accepted are %s, and URLs that begin with file:, sqlite: or postgres:, such as file:permission.log; null turns logging off",
 		loggerKey, show(name), accepted)
 	return plan{}
 }

@@ -135,17 +135,16 @@ func (e *encoder) addUser(event *PermissionAuditEvent) (idEnd, userEnd int) {
 
 // addList appends list to e.json as an array, never null, and returns the end.
 func (e *encoder) addList(name string, list []string) int {
-	start := len(e.json)
-	e.json = append(e.json, '[')
+	dst := append(e.json, '[')
 	for i, s := range list {
-		end := len(e.json)
+		end := len(dst)
 		if i > 0 {
-			e.json = append(e.json, ',')
+			dst = append(dst, ',')
 		}
 		var done repairs
-		e.json, done = appendJSONString(e.json, s, MaxStringBytes)
-		if len(e.json)-start >= MaxListBytes {
-			e.json = e.json[:end]
+		dst, done = appendJSONString(dst, s, MaxStringBytes)
+		if len(dst)-len(e.json) >= MaxListBytes {
+			dst = dst[:end]
 			e.addNote(name + ":size")
 			break
 		}
@@ -153,7 +152,7 @@ func (e *encoder) addList(name string, list []string) int {
 			e.addRepairs(name+"."+strconv.Itoa(i), done)
 		}
 	}
-	e.json = append(e.json, ']')
+	e.json = append(dst, ']')
 	return len(e.json)
 }
 

@@ -2,6 +2,8 @@ package audit
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/permaudit/audit/internal/race"
@@ -88,15 +90,35 @@ func TestAnEncoderForgetsTheEventBefore(t *testing.T) {
 func TestBuffersOfAGiantEventAreGivenUp(t *testing.T) {
 	giant := make(map[string]any, 100_000)
 	for i := range 100_000 {
-		giant[string(rune(0x4e00+i%20000))+string(rune('a'+i/20000))] = i
+		giant[fmt.Sprintf("%06d", i)] = i
 	}
 	e := new(encoder)
 	require.NoError(t, e.encode(t.Context(), &PermissionAuditEvent{Action: ActionRead, Metadata: giant}, NoRedaction))
 	require.True(t, e.blownUp())
+
+	usual := usualEvent()
+	require.NoError(t, e.encode(t.Context(), &usual, DefaultRedactor))
+	require.JSONEq(t, `{"request_id":"r-000001","deployment":"v2026.11.23"}`, string(e.metadata), "nothing of it is left")
 	e = new(encoder)
-	event := usualEvent()
-	require.NoError(t, e.encode(t.Context(), &event, DefaultRedactor))
+	require.NoError(t, e.encode(t.Context(), &usual, DefaultRedactor))
 	require.False(t, e.blownUp())
+}
+
+// Maps that cannot fit cost next to nothing, also when they hold one another.
+func TestNobodyLooksIntoAMapThatCannotFit(t *testing.T) {
+	million, typed, wide := make(map[string]any, 1_000_000), make(map[int]int, 1_000_000), make(map[string]any, 10_000)
+	for i := range 1_000_000 {
+		million[strconv.Itoa(i)], typed[i] = i, i
+	}
+	for i := range 10_000 {
+		wide[strconv.Itoa(i)] = wide
+	}
+	for name, value := range map[string]any{"map": million, "typed map": typed, "cycle": wide, "in lists": []any{[]any{million, typed}}} {
+		e := new(encoder)
+		require.NoError(t, e.encode(t.Context(), &PermissionAuditEvent{Action: ActionRead, Metadata: map[string]any{"v": value}}, NoRedaction), name)
+		require.JSONEq(t, `{"v":"[too large]"}`, string(e.metadata), name)
+		require.Less(t, cap(e.values.pairs), 20_000, name)
+	}
 }
 
 func BenchmarkEncode(b *testing.B) {

@@ -49,7 +49,7 @@ func (e *valueEncoder) size() int { return 48 * cap(e.pairs) }
 // tooLarge for a value. The object ends where even that does not fit, and where it
 // would have to stand for more than MaxSanitized values.
 func (e *valueEncoder) appendMetadata(dst []byte, own, outer map[string]any, redact Redactor) []byte {
-	e.redact, e.notes, e.path, e.pairs = redact, e.notes[:0], e.path[:0], e.pairs[:0]
+	e.redact, e.notes, e.path, e.pairs, e.last = redact, e.notes[:0], e.path[:0], e.pairs[:0], ""
 	for key, value := range own {
 		e.pushFirst(key, value)
 	}
@@ -104,6 +104,12 @@ func (e *valueEncoder) push(key string, value any) {
 }
 
 func sortPairs(pairs []pair) {
+	if len(pairs) == 2 && pairs[0].key != pairs[1].key {
+		if pairs[0].key > pairs[1].key {
+			pairs[0], pairs[1] = pairs[1], pairs[0]
+		}
+		return
+	}
 	slices.SortFunc(pairs, func(a, b pair) int {
 		if a.key != b.key {
 			return strings.Compare(a.key, b.key)
@@ -117,8 +123,8 @@ func sortPairs(pairs []pair) {
 func (e *valueEncoder) sorted(start int) []pair {
 	object := e.pairs[start:]
 	sortPairs(object)
-	for _, p := range object {
-		if p.key != p.original {
+	for i := range object {
+		if p := &object[i]; p.key != p.original {
 			_, done := repair(p.original, MaxNameBytes)
 			e.noteRepairs(done, p.key)
 		}

@@ -102,8 +102,9 @@ func (event *PermissionAuditEvent) stamp() {
 // Freeze returns a deep copy that shares nothing with the event: ID, Timestamp,
 // UserID and the metadata of ctx are filled in, User is nil or a UserRepr, and
 // metadata values other than numbers, strings, booleans and times, and maps and
-// slices of them, are replaced by what their JSON form says. Nothing is redacted.
-// It is what a logger keeps of an event.
+// slices of them, are replaced by what their JSON form says; metadata that is too
+// deep or too large for a log is cut as it is there. Nothing is redacted. It is what
+// a logger keeps of an event.
 func (event PermissionAuditEvent) Freeze(ctx context.Context) PermissionAuditEvent {
 	event.stamp()
 	event.Attributes = slices.Clone(event.Attributes)

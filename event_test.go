@@ -137,7 +137,7 @@ func TestEncodingJSONWritesAndReadsEvents(t *testing.T) {
 }
 
 func TestReadingAndWritingAgainGivesTheSameBytes(t *testing.T) {
-	for _, event := range randomEvents(3000) {
+	for _, event := range randomEvents(800) {
 		requireRoundTrip(t, event)
 	}
 }

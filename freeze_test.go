@@ -177,7 +177,7 @@ func TestEncodingWhatIsFrozenGivesTheSame(t *testing.T) {
 	for i := range 20 {
 		full[fmt.Sprint("full", i)] = strings.Repeat("x", 12_000)
 	}
-	events := append(randomEvents(2000), withValue(many), withValue(full),
+	events := append(randomEvents(500), withValue(many), withValue(full),
 		audit.PermissionAuditEvent{Action: "a", Metadata: many}, audit.PermissionAuditEvent{Action: "a", Metadata: full},
 		withValue(map[string]any{"a": []any{[]any{map[string]any{"b": strings.Repeat("\x00", 1<<20)}}}, "b": bytes.Repeat([]byte("x"), 1<<20)}))
 	mutated, _ := mutable()
@@ -200,6 +200,33 @@ func TestEncodingWhatIsFrozenGivesTheSame(t *testing.T) {
 		want.Sanitized, got.Sanitized, want.Metadata, got.Metadata = nil, nil, nil, nil
 		require.Equal(t, want, got)
 	}
+}
+
+func TestFreezeNamesATimeThatItMoved(t *testing.T) {
+	event := decision()
+	event.Timestamp = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+	frozen := event.Freeze(t.Context())
+	require.Equal(t, 9999, frozen.Timestamp.Year())
+	require.Equal(t, []string{"timestamp:range"}, frozen.Sanitized)
+}
+
+// One value may be in the metadata many times: a copy of each would be far larger
+// than what it is a copy of.
+func TestFreezeCopiesNoMoreThanALogCanHold(t *testing.T) {
+	object := &tagged{List: strings.Split(strings.Repeat("x ", 5_000), " ")}
+	objects, all := make([]any, 60_000), map[string]any{}
+	for i := range objects {
+		objects[i] = object
+	}
+	for i := range 1000 {
+		all[fmt.Sprintf("%04d", i)] = []any{object, []any{object}}
+	}
+	require.Equal(t, map[string]any{"v": "[too large]"}, withValue(objects).Freeze(t.Context()).Metadata)
+	event := decision()
+	event.Metadata = all
+	frozen := event.Freeze(t.Context())
+	require.Less(t, len(frozen.Metadata), 100)
+	require.Equal(t, []string{"metadata:size"}, frozen.Sanitized)
 }
 
 func TestEventsMayShareTheirMetadata(t *testing.T) {

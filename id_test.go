@@ -97,6 +97,7 @@ func TestWhatIsNoEventIDIsRefused(t *testing.T) {
 		strings.ReplaceAll(good, "-", ""), strings.ReplaceAll(good, "-", "_"), strings.ReplaceAll(good, "-", "0"),
 		"019aaf9-365bb-7800-8000-0123456789ab", "019aaf93-65bb-7800-80000-123456789ab", "-19aaf93-65bb-7800-8000-0123456789ab",
 		"019aaf93-65bb-7800-8000-0123456789a-", "019aaf93-65bb-7800-8000-0123456789ag", "019aaf93-65bb-7800-8000-0123456789é",
+		"019aaf93065bb-7800-8000-0123456789ab", "019aaf93-65bb07800-8000-0123456789ab", "019aaf93-65bb-780008000-0123456789ab", "019aaf93-65bb-7800-800000123456789ab",
 		strings.Repeat("-", 36), strings.Repeat(good, 1000), good[:35] + "\x00",
 	} {
 		id, err := ParseEventID(text)

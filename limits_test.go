@@ -130,6 +130,22 @@ func TestMetadataIsCutExactlyAtItsLimit(t *testing.T) {
 		require.Equal(t, audit.MaxMetadataBytes+more, len(entry.Metadata)) //nolint:testifylint // Len would print it
 		require.Nil(t, entry.Sanitized)
 	}
+	for _, nest := range []func(map[string]any) any{
+		func(m map[string]any) any { return m },
+		func(m map[string]any) any {
+			return map[string]any{"a": 1, "b": []any{true, m, nil}, "z": map[int]bool{1: true}}
+		},
+		func(m map[string]any) any { return []any{m["d"], []any{m["a"], m["b"]}, m["c"], 1, 2, 3} },
+	} {
+		event := withValue(nest(metadata(-5000)))
+		entry, err := audit.NewEntry(t.Context(), event)
+		require.NoError(t, err)
+		for _, more := range []int{-1, 0, 1} {
+			event := withValue(nest(metadata(-5000 + audit.MaxMetadataBytes - len(entry.Metadata) + more)))
+			_, read := recordLine(t, event)
+			require.Equal(t, more > 0, read.Metadata["v"] == "[too large]", more)
+		}
+	}
 	event := decision()
 	event.Metadata = metadata(1)
 	_, read := recordLine(t, event)
@@ -197,12 +213,13 @@ func TestAMillionKeysAreCut(t *testing.T) {
 	for i := range 1_000_000 {
 		million[fmt.Sprintf("%07d", i)] = nil
 	}
+	million["0000000"] = map[string]any{"z": true}
 	event := decision()
 	event.Metadata = million
-	_, read := recordLine(t, event)
+	_, read := recordRedacted(t, event, nil)
 	requireCore(t, event, read)
 	require.Greater(t, len(read.Metadata), audit.MaxMetadataBytes/20)
-	require.Contains(t, read.Metadata, "0000000", "the first in the order of the line")
+	require.Equal(t, map[string]any{"z": true}, read.Metadata["0000000"], "the first in the order of the line is there, with what is in it")
 	require.Equal(t, []string{"metadata:size"}, read.Sanitized)
 
 	_, read = recordLine(t, withValue(million))
@@ -248,13 +265,13 @@ func TestCyclesEnd(t *testing.T) {
 }
 
 func TestNoLineIsOverItsLimit(t *testing.T) {
-	for _, s := range []string{"\x01", "\x7f", "\u0085", "\u2028", "\xff", "\x00", "a", `"`, "é", "🔒", "\x01\xff"} {
-		long := strings.Repeat(s, 40_000)
+	for _, s := range []string{"\x01", "\u2028", "\xff", `"`, "🔒", "\x01\xff"} {
+		long := strings.Repeat(s, 20_000)
 		event := audit.PermissionAuditEvent{
 			Action: audit.Action(long[:32]), Manager: long, UserID: long, User: audit.UserRepr(long),
 			Metadata: map[string]any{},
 		}
-		for i := range 200 {
+		for i := range 100 {
 			event.Attributes = append(event.Attributes, long)
 			event.Permissions = append(event.Permissions, long, s)
 			event.Sanitized = append(event.Sanitized, fmt.Sprint(i, long))
@@ -268,7 +285,7 @@ func TestNoLineIsOverItsLimit(t *testing.T) {
 		// Once more, with metadata that comes to light at the end.
 		event.Metadata = map[string]any{"v": long, "w": long}
 		event.Sanitized = nil
-		recordLine(t, event)
+		recordRedacted(t, event, nil)
 	}
 }
 

@@ -24,6 +24,7 @@ func TestInnerMetadataWinsOverOuterAndTheEventsOwnOverBoth(t *testing.T) {
 	event.Metadata = map[string]any{"c": "own", "d": "own"}
 	const merged = `{"a":"outer","b":"inner","c":"own","d":"own"}`
 	require.JSONEq(t, merged, string(entryIn(t, inner, event).Metadata))
+	require.Nil(t, entryIn(t, inner, event).Sanitized)
 	require.JSONEq(t, merged, string(entryIn(t, t.Context(), event.Freeze(inner)).Metadata))
 	require.Equal(t, map[string]any{"a": "outer", "b": "inner", "c": "own", "d": "own"}, event.Freeze(inner).Metadata)
 

@@ -15,10 +15,18 @@ type Redactor func(path []string, value any) (replacement any, redact bool)
 // compared by whole words, which end at - _ . space, at digits and where the case
 // changes: accessToken is a secret, secretary is not. Values are not looked at.
 func DefaultRedactor(path []string, value any) (replacement any, redact bool) {
-	if len(path) > 0 && namesSecret(path[len(path)-1]) {
-		return Redacted, true
+	if len(path) == 0 {
+		return value, false
 	}
-	return value, false
+	switch key := path[len(path)-1]; key {
+	case MetadataRequestID, MetadataTraceID, MetadataDeployment, MetadataPolicyVersion, MetadataObjectID, MetadataReason, MetadataSampleRate:
+		return value, false // the usual keys, without a look at their words
+	default:
+		if namesSecret(key) {
+			return Redacted, true
+		}
+		return value, false
+	}
 }
 
 // NoRedaction redacts nothing.

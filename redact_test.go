@@ -14,9 +14,9 @@ import (
 
 func TestKeysThatNameSecretsAreRedacted(t *testing.T) {
 	for _, key := range []string{
-		"password", "Password", "PASSWORD", "user_password", "passwordHash", "old-password", "password1", "passwd", "pwd", "passphrase",
+		"password", "Password", "PASSWORD", "user_password", "passwordHash", "old-password", "password1", "HTTPPassword", "PASSWORDs", "passwd", "pwd", "passphrase",
 		"secret", "client_secret", "clientSecret", "SECRET_KEY", "secretKey", "secretkey", "Secrets",
-		"token", "accessToken", "access_token", "accesstoken", "X-Auth-Token", "CSRFToken", "csrftoken", "csrfmiddlewaretoken", "refresh.token", "id token", "oauth2token", "JWT",
+		"token", "accessToken", "access_token", "accesstoken", "X-Auth-Token", "CSRFToken", "csrftoken", "csrfmiddlewaretoken", "refresh.token", "id token", "oauth2token", "tokenID", "XMLToken", "JWT",
 		"api_key", "apiKey", "APIKey", "APIKEY", "apikey", "api-key", "X-API-Key", "x_api_keys", "myApiKey", "API_KEY_2",
 		"privateKey", "private-key", "PRIVATE_KEY", "private key", "private.key", "privatekey", "accessKey", "signing_key", "encryptionKey",
 		"Authorization", "authorization", "Proxy-Authorization", "bearer", "credentials", "db.credential",

@@ -28,17 +28,20 @@ func appendTime(dst []byte, t time.Time) []byte {
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
 	micros := t.Nanosecond() / 1000
-	dst = append(dst,
-		digit(year/1000), digit(year/100), digit(year/10), digit(year), '-',
-		digit(int(month)/10), digit(int(month)), '-',
-		digit(day/10), digit(day), 'T',
-		digit(hour/10), digit(hour), ':',
-		digit(minute/10), digit(minute), ':',
-		digit(second/10), digit(second), '.')
-	for unit := 100_000; unit > 0; unit /= 10 {
-		dst = append(dst, digit(micros/unit))
-	}
-	return append(dst, 'Z')
+	text := [27]byte{4: '-', 7: '-', 10: 'T', 13: ':', 16: ':', 19: '.', 26: 'Z'}
+	twoDigits(text[0:2], year/100)
+	twoDigits(text[2:4], year%100)
+	twoDigits(text[5:7], int(month))
+	twoDigits(text[8:10], day)
+	twoDigits(text[11:13], hour)
+	twoDigits(text[14:16], minute)
+	twoDigits(text[17:19], second)
+	twoDigits(text[20:22], micros/10_000)
+	twoDigits(text[22:24], micros/100%100)
+	twoDigits(text[24:26], micros%100)
+	return append(dst, text[:]...)
 }
 
-func digit(n int) byte { return hexDigits[n%10] }
+func twoDigits(dst []byte, n int) {
+	dst[0], dst[1] = hexDigits[n/10%10], hexDigits[n%10]
+}
