@@ -45,7 +45,7 @@ vet: ## go vet in every module
 .PHONY: lint
 lint: bin/golangci-lint ## golangci-lint in every module
 	$(title)
-	@$(each) $(CURDIR)/bin/golangci-lint run ./...
+	@$(each) $(CURDIR)/bin/golangci-lint run --allow-parallel-runners ./...
 
 .PHONY: fmt
 fmt: bin/gofumpt ## format every Go file

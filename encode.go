@@ -135,7 +135,8 @@ func (e *encoder) addUser(event *PermissionAuditEvent) (idEnd, userEnd int) {
 
 // addList appends list to e.json as an array, never null, and returns the end.
 func (e *encoder) addList(name string, list []string) int {
-	dst := append(e.json, '[')
+	start, dst := len(e.json), e.json
+	dst = append(dst, '[')
 	for i, s := range list {
 		end := len(dst)
 		if i > 0 {
@@ -143,7 +144,7 @@ func (e *encoder) addList(name string, list []string) int {
 		}
 		var done repairs
 		dst, done = appendJSONString(dst, s, MaxStringBytes)
-		if len(dst)-len(e.json) >= MaxListBytes {
+		if len(dst)-start >= MaxListBytes {
 			dst = dst[:end]
 			e.addNote(name + ":size")
 			break
@@ -152,8 +153,9 @@ func (e *encoder) addList(name string, list []string) int {
 			e.addRepairs(name+"."+strconv.Itoa(i), done)
 		}
 	}
-	e.json = append(dst, ']')
-	return len(e.json)
+	dst = append(dst, ']')
+	e.json = dst
+	return len(dst)
 }
 
 // addMetadata appends the event's metadata and that of ctx to e.json, nothing if

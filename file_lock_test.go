@@ -79,6 +79,8 @@ func TestAChildInheritsNeitherLockNorDescriptor(t *testing.T) {
 // Between fork and exec a child holds copies of all descriptors: closing the log at
 // that moment frees it nevertheless.
 func TestTheLockIsFreeAfterCloseWhileOthersFork(t *testing.T) {
+	program, err := exec.LookPath("true")
+	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "permission.log")
 	stop := make(chan struct{})
 	var forks sync.WaitGroup
@@ -89,7 +91,7 @@ func TestTheLockIsFreeAfterCloseWhileOthersFork(t *testing.T) {
 				case <-stop:
 					return
 				default:
-					_ = exec.Command("/bin/true").Run() //nolint:noctx // it ends at once
+					_ = exec.Command(program).Run()
 				}
 			}
 		})
