@@ -46,7 +46,7 @@ func TestEncodingTheUsualEventAllocatesNothing(t *testing.T) {
 		"no metadata":            {t.Context(), withMetadata(nil)},
 		"metadata of ctx":        {carried, withMetadata(nil)},
 		"metadata of both":       {carried, usualEvent()},
-		"numbers and booleans":   {t.Context(), withMetadata(map[string]any{"n": 1 << 40, "f": 0.25, "b": true, "null": nil})},
+		"numbers and booleans":   {t.Context(), withMetadata(map[string]any{"n": 1 << 30, "f": 0.25, "b": true, "null": nil})},
 		"nested metadata":        {t.Context(), withMetadata(map[string]any{"a": map[string]any{"b": "c", "d": 1}})},
 		"beyond ASCII":           {t.Context(), withMetadata(map[string]any{"équipe": "naïve \"🔒\"\n"})},
 	} {

@@ -39,6 +39,14 @@ func TestKeysThatNameSecretsAreRedacted(t *testing.T) {
 	}
 }
 
+func TestTheDefaultRedactorLooksAtTheLastKeyOnly(t *testing.T) {
+	for _, path := range [][]string{nil, {}, {"password", "hint"}, {"tokens", "0"}} {
+		value, redacted := audit.DefaultRedactor(path, 7)
+		require.False(t, redacted)
+		require.Equal(t, 7, value)
+	}
+}
+
 func withMetadataKey(key string, value any) audit.PermissionAuditEvent {
 	event := decision()
 	event.Metadata = map[string]any{key: value}
