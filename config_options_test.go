@@ -198,7 +198,7 @@ func TestOptionValuesThatAreRefused(t *testing.T) {
 		{"batch_size", true, false, number + "true"},
 		{"batch_size", math.NaN(), false, number + "NaN"},
 		{"batch_size", math.Inf(1), false, number + "+Inf"},
-		{"batch_size", 1 << 40, false, number},
+		{"batch_size", int64(1 << 40), false, number},
 		{"batch_size", json.Number("1e400"), false, number},
 		{"batch_size", json.Number("NaN"), false, number},
 		{"batch_size", time.Second, false, number + "1s"},

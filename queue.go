@@ -47,12 +47,6 @@ type roomWaiter struct {
 	err      error
 }
 
-// gap is a stretch of dropped events.
-type gap struct {
-	events       uint64
-	since, until time.Time
-}
-
 func newQueue(options BufferOptions, lines bool) *queue {
 	// How many full batches can there be at once? Those that are full by number
 	// hold BatchSize events each; of those that are full by size, two in a row
@@ -207,21 +201,6 @@ func (q *queue) hurry() {
 	}
 }
 
-// drop counts an event that OverflowDrop does not take.
-func (q *queue) drop(e *encoder) {
-	q.stats.Recorded++
-	q.stats.Dropped++
-	if e.sanitized != nil {
-		q.stats.Sanitized++
-	}
-	now := time.Now()
-	if q.dropped.events++; q.dropped.events == 1 {
-		q.dropped.since = now
-		q.hurry()
-	}
-	q.dropped.until = now
-}
-
 // take returns the next batch to write, nil if there is none yet: then in is how
 // long it takes until there is one, if nothing happens before; negative: for ever.
 // finished says that the queue is closed and empty.
@@ -304,33 +283,6 @@ func (q *queue) admit() {
 		room.accepted = q.accept(room.event, room.durable)
 		close(room.done)
 	}
-}
-
-// addGap queues the event that says what was dropped. There is always room for it.
-func (q *queue) addGap() {
-	dropped := q.dropped
-	q.dropped = gap{}
-	e := newEncoder()
-	defer e.free()
-	event := PermissionAuditEvent{
-		Action: ActionGap, Granted: true, Timestamp: dropped.until,
-		Metadata: map[string]any{
-			"dropped":      dropped.events,
-			MetadataReason: ErrQueueFull.Error(),
-			"since":        string(appendTime(nil, dropped.since.UTC())),
-			"until":        string(appendTime(nil, dropped.until.UTC())),
-		},
-	}
-	if err := e.encode(context.Background(), &event, NoRedaction); err != nil {
-		panic(err) // only an action can be refused
-	}
-	if q.lines {
-		e.line = append(e.appendLine(e.line[:0]), '\n')
-	}
-	b := q.add(e)
-	b.gaps = append(b.gaps, b.events-1)
-	q.gaps++
-	q.sealIfFull(b)
 }
 
 // close turns away those who wait for room, and all who come later. It reports

@@ -86,18 +86,23 @@ func TestUndeliveredErrorSaysWhatTheSinkSaid(t *testing.T) {
 	})
 }
 
+// breakable is a sink that fails as long as broken is set, as it is at first.
+func breakable() (sink *memorySink, broken *atomic.Bool) {
+	sink, broken = &memorySink{}, &atomic.Bool{}
+	broken.Store(true)
+	sink.write = func(_ context.Context, batch []audit.Entry) error {
+		if broken.Load() {
+			return errSink
+		}
+		sink.keep(batch)
+		return nil
+	}
+	return sink, broken
+}
+
 func TestFlushThatEndsEarlySaysWhyAndDiscardsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var broken atomic.Bool
-		broken.Store(true)
-		sink := &memorySink{}
-		sink.write = func(_ context.Context, batch []audit.Entry) error {
-			if broken.Load() {
-				return errSink
-			}
-			sink.keep(batch)
-			return nil
-		}
+		sink, broken := breakable()
 		logger := newBuffered(t, sink, audit.BufferOptions{OnError: ignored})
 		require.NoError(t, logger.Record(t.Context(), granted("m0")))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -241,16 +246,7 @@ func TestNobodyWaitsForASinkThatShutdownGaveUp(t *testing.T) {
 // A pause between two attempts must not eat the time that Shutdown has.
 func TestShutdownTriesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var broken atomic.Bool
-		broken.Store(true)
-		sink := &memorySink{}
-		sink.write = func(_ context.Context, batch []audit.Entry) error {
-			if broken.Load() {
-				return errSink
-			}
-			sink.keep(batch)
-			return nil
-		}
+		sink, broken := breakable()
 		logger := newBuffered(t, sink, audit.BufferOptions{OnError: ignored})
 		require.NoError(t, logger.Record(t.Context(), granted("m0")))
 		<-time.After(time.Minute) // the pauses are five seconds long by now
