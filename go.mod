@@ -1,8 +1,9 @@
 module github.com/permaudit/audit
 
-go 1.25
+go 1.25.0
 
 require (
+	github.com/mattn/go-sqlite3 v1.14.53
 	github.com/stretchr/testify v1.12.1
 	go.uber.org/goleak v1.3.0
 )

@@ -1,0 +1,50 @@
+package table
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The columns that general_manager's table has, besides id, and those that it lacks.
+var (
+	original = []string{"created_at", "action", "attributes", "granted", "bypassed", "manager", "user_id", "user_repr", "permissions", "metadata"}
+	added    = []string{"event_id", "sanitized"}
+)
+
+// Written are the columns that a store writes, in this order.
+var Written = []string{
+	"event_id", "created_at", "action", "attributes", "granted", "bypassed",
+	"manager", "user_id", "user_repr", "permissions", "metadata", "sanitized",
+}
+
+// Layout is what a table looks like.
+type Layout struct {
+	Columns map[string]int // the limit of each column, in characters; 0: none
+	Unique  bool           // there is a unique index on event_id alone
+}
+
+// Check returns an error unless the table is one of events, ours or
+// general_manager's.
+func (l Layout) Check(name Name) error {
+	var missing []string
+	for _, column := range append([]string{"id"}, original...) {
+		if _, found := l.Columns[column]; !found {
+			missing = append(missing, column)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("table %s is no permission log: it has no column %s", name, strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// Lacking returns the columns that general_manager's table has not.
+func (l Layout) Lacking() []string {
+	return slices.DeleteFunc(slices.Clone(added), l.has)
+}
+
+func (l Layout) has(column string) bool {
+	_, found := l.Columns[column]
+	return found
+}

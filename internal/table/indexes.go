@@ -1,0 +1,26 @@
+package table
+
+import (
+	"fmt"
+
+	"github.com/permaudit/audit"
+)
+
+// MetadataIndexes checks the option of that name: nil is the default, request_id.
+// The keys become part of SQL, as constants and in the names of indexes.
+func MetadataIndexes(keys []string) ([]string, error) {
+	if keys == nil {
+		return []string{audit.MetadataRequestID}, nil
+	}
+	seen := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		switch {
+		case key == "" || !isIdentifier(key) || len(key) > maxIdentifier:
+			return nil, fmt.Errorf("metadata index %q: want a key of letters, digits and underscores, at most %d bytes", shorten(key), maxIdentifier)
+		case seen[key]:
+			return nil, fmt.Errorf("metadata index %q: it is there twice", key)
+		}
+		seen[key] = true
+	}
+	return append([]string(nil), keys...), nil
+}

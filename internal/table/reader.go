@@ -1,0 +1,270 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/query"
+)
+
+// Pages hold so many rows, at first and at most: a caller who leaves soon reads
+// little, one who stays asks seldom. A page that holds so many bytes ends.
+const (
+	firstPage = 64
+	maxPage   = 1024
+	pageBytes = 4 << 20
+)
+
+// ErrNoTable says that there is nothing to read yet.
+var ErrNoTable = errors.New("the table does not exist")
+
+// Reader reads the events of a table. No statement is open while its caller looks
+// at an event.
+type Reader struct {
+	Dialect Dialect
+	Table   Name
+	Place   string // the database and the table, for errors
+
+	// Layout looks at the table. Its error may be ErrNoTable, which reads as
+	// a table without rows.
+	Layout func(ctx context.Context) (Layout, error)
+	// Query runs a statement, and calls row for each row until that returns false.
+	Query func(ctx context.Context, sql string, args []any, row func(Scan) (more bool, err error)) error
+	// CreatedSQL is created_at as it is read. Created returns what it is scanned to,
+	// and the moment that this means then.
+	CreatedSQL string
+	Created    func() (into any, moment func() (time.Time, error))
+}
+
+// Scan scans the columns of a row.
+type Scan func(into ...any) error
+
+// Events implements query.Source.
+func (r *Reader) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.PermissionAuditEvent, error] {
+	return func(yield func(audit.PermissionAuditEvent, error) bool) {
+		if err := r.read(ctx, f, yield); err != nil {
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			yield(audit.PermissionAuditEvent{}, err)
+		}
+	}
+}
+
+// read yields the events. An error of its own is still to be yielded.
+func (r *Reader) read(ctx context.Context, f query.Filter, yield func(audit.PermissionAuditEvent, error) bool) error {
+	layout, err := r.Layout(ctx)
+	switch {
+	case errors.Is(err, ErrNoTable):
+		return ctx.Err()
+	case err != nil:
+		return err
+	}
+	if err := layout.Check(r.Table); err != nil {
+		return err
+	}
+	last, found, err := r.last(ctx)
+	if err != nil || !found {
+		return err
+	}
+	s := r.newSelection(f, layout, last)
+	left, size := f.Limit, firstPage
+	for {
+		most := size
+		if f.Limit > 0 && s.where.exact {
+			most = min(most, left)
+		}
+		page, err := s.page(ctx, most)
+		if err != nil {
+			return err
+		}
+		for i := range page.rows {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			event, err := page.rows[i].event(r.Place)
+			if err == nil && !s.where.exact && !f.Match(event) {
+				continue
+			}
+			if !yield(event, err) {
+				return nil
+			}
+			if err != nil { // damage does not count
+				continue
+			}
+			if left--; left == 0 {
+				return nil
+			}
+		}
+		if page.last {
+			return ctx.Err()
+		}
+		if page.bytes < pageBytes/4 {
+			size = min(4*size, maxPage)
+		} else {
+			size = max(size/2, 1)
+		}
+	}
+}
+
+// last returns the greatest id: what arrives later belongs to the next reading.
+func (r *Reader) last(ctx context.Context) (id int64, found bool, err error) {
+	sql := "SELECT id FROM " + r.Table.SQL() + " ORDER BY id DESC LIMIT 1"
+	err = r.Query(ctx, sql, nil, func(scan Scan) (bool, error) {
+		found = true
+		return false, scan(&id)
+	})
+	return id, found, err
+}
+
+// selection reads the rows of one reading, page by page.
+type selection struct {
+	reader  *Reader
+	where   *where
+	newest  bool
+	columns []column
+	last    int64 // the greatest id
+	id      int64 // of the row that was read last
+	begun   bool
+}
+
+// column is a column that is read.
+type column struct {
+	sql string
+	row func(*row) any // where it is scanned to
+}
+
+func (r *Reader) newSelection(f query.Filter, layout Layout, last int64) *selection {
+	fields := f.Fields
+	s := &selection{reader: r, where: newWhere(r.Dialect, f), newest: f.Newest, last: last}
+	if !s.where.exact {
+		fields = 0 // Match decides
+	}
+	add := func(field query.Fields, sql string, into func(*row) any) {
+		if fields.Has(field) {
+			s.columns = append(s.columns, column{sql, into})
+		}
+	}
+	s.columns = []column{{"id", func(r *row) any { return &r.id }}}
+	if layout.has("event_id") {
+		add(query.FieldID, "coalesce(CAST(event_id AS text), '')", func(r *row) any { return &r.eventID })
+	}
+	add(query.FieldTimestamp, r.CreatedSQL, func(row *row) (into any) {
+		into, row.created = r.Created()
+		return into
+	})
+	add(query.FieldAction, "coalesce(action, '')", func(r *row) any { return &r.entry.Action })
+	add(query.FieldGranted, "granted", func(r *row) any { return &r.entry.Granted })
+	add(query.FieldBypassed, "bypassed", func(r *row) any { return &r.entry.Bypassed })
+	add(query.FieldManager, "coalesce(manager, '')", func(r *row) any { return &r.entry.Manager })
+	add(query.FieldUser, "coalesce(user_id, '')", func(r *row) any { return &r.entry.UserID })
+	add(query.FieldUser, "coalesce(user_repr, '')", func(r *row) any { return &r.entry.User })
+	add(query.FieldAttributes, "attributes", func(r *row) any { return &r.entry.Attributes })
+	add(query.FieldPermissions, "permissions", func(r *row) any { return &r.entry.Permissions })
+	add(query.FieldMetadata, "metadata", func(r *row) any { return &r.entry.Metadata })
+	if layout.has("sanitized") {
+		add(query.FieldSanitized, "sanitized", func(r *row) any { return &r.entry.Sanitized })
+	}
+	return s
+}
+
+// statement returns the SQL of the next page and its arguments.
+func (s *selection) statement(rows int) (string, []any) {
+	names := make([]string, len(s.columns))
+	for i, c := range s.columns {
+		names[i] = c.sql
+	}
+	w := *s.where
+	w.conditions, w.args = w.conditions[:len(w.conditions):len(w.conditions)], w.args[:len(w.args):len(w.args)]
+	order := "id"
+	switch {
+	case s.newest && s.begun:
+		w.add("id < " + w.bind(s.id))
+	default:
+		w.add("id <= " + w.bind(s.last))
+	}
+	if s.newest {
+		order = "id DESC"
+	} else if s.begun {
+		w.add("id > " + w.bind(s.id))
+	}
+	return "SELECT " + strings.Join(names, ", ") + " FROM " + s.reader.Table.SQL() + w.sql() +
+		" ORDER BY " + order + " LIMIT " + strconv.Itoa(rows), w.args
+}
+
+// page is some rows that follow one another.
+type page struct {
+	rows  []row
+	bytes int
+	last  bool // there are no more
+}
+
+func (s *selection) page(ctx context.Context, rows int) (page, error) {
+	var p page
+	full := false
+	sql, args := s.statement(rows)
+	into := make([]any, len(s.columns))
+	err := s.reader.Query(ctx, sql, args, func(scan Scan) (bool, error) {
+		p.rows = append(p.rows, row{})
+		r := &p.rows[len(p.rows)-1]
+		for i, c := range s.columns {
+			into[i] = c.row(r)
+		}
+		if err := scan(into...); err != nil {
+			return false, fmt.Errorf("row %d: %w", r.id, err)
+		}
+		p.bytes += r.size()
+		full = p.bytes >= pageBytes
+		return !full, nil
+	})
+	if err != nil {
+		return page{}, fmt.Errorf("read %s: %w", s.reader.Place, err)
+	}
+	p.last = !full && len(p.rows) < rows
+	if len(p.rows) > 0 {
+		s.id, s.begun = p.rows[len(p.rows)-1].id, true
+	}
+	return p, nil
+}
+
+// row is one row, as it was scanned.
+type row struct {
+	id      int64
+	eventID string
+	created func() (time.Time, error) // nil: it was not read
+	entry   audit.Entry
+}
+
+func (r *row) size() int {
+	e := &r.entry
+	return len(e.Manager) + len(e.UserID) + len(e.User) + len(e.Attributes) + len(e.Permissions) + len(e.Metadata) + len(e.Sanitized)
+}
+
+// event returns the event, or what is damaged.
+func (r *row) event(place string) (audit.PermissionAuditEvent, error) {
+	event, err := r.decode()
+	if err != nil {
+		return audit.PermissionAuditEvent{}, &query.DamageError{File: place, Line: int(r.id), Err: err}
+	}
+	return event, nil
+}
+
+func (r *row) decode() (event audit.PermissionAuditEvent, err error) {
+	if r.eventID != "" {
+		if r.entry.ID, err = audit.ParseEventID(r.eventID); err != nil {
+			return event, err
+		}
+	}
+	if r.created != nil {
+		if r.entry.Timestamp, err = r.created(); err != nil {
+			return event, fmt.Errorf("created_at: %w", err)
+		}
+	}
+	return r.entry.Event()
+}

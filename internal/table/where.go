@@ -1,0 +1,207 @@
+package table
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/query"
+)
+
+// where collects conditions and their arguments.
+type where struct {
+	dialect    Dialect
+	conditions []string
+	args       []any
+	// exact is false if rows are selected that query.Filter.Match may refuse: lists
+	// and objects of the metadata, whose text is not that of their column.
+	exact bool
+}
+
+// newWhere says in SQL what f.Match says.
+func newWhere(dialect Dialect, f query.Filter) *where {
+	w := &where{dialect: dialect, exact: true}
+	w.times(f.Since, f.Until)
+	w.choice("granted", f.Granted)
+	w.choice("bypassed", f.Bypassed)
+	if !slices.Contains(f.Action.In, string(audit.ActionGap)) {
+		w.add("action <> '" + string(audit.ActionGap) + "'")
+	}
+	w.column("action", f.Action)
+	w.column("manager", f.Manager)
+	w.user(f.User)
+	w.list("attributes", f.Attribute)
+	w.list("permissions", f.Permission)
+	for _, key := range slices.Sorted(maps.Keys(f.Metadata)) {
+		w.metadata(key, f.Metadata[key])
+	}
+	return w
+}
+
+func (w *where) add(condition string) { w.conditions = append(w.conditions, condition) }
+
+func (w *where) bind(value any) string {
+	w.args = append(w.args, value)
+	return w.dialect.Placeholder(len(w.args))
+}
+
+// sql is the WHERE clause, with a space before it.
+func (w *where) sql() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
+}
+
+// The first and the last moment that a database holds.
+var (
+	firstTime = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	lastTime  = time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)
+)
+
+// times bounds created_at, which is in microseconds: a bound between two of them
+// counts as the later one.
+func (w *where) times(since, until time.Time) {
+	roundUp := func(t time.Time) time.Time { return t.UTC().Add(999 * time.Nanosecond).Truncate(time.Microsecond) }
+	if !since.IsZero() {
+		switch since = roundUp(since); {
+		case since.After(lastTime):
+			w.add("1 = 0")
+		case since.After(firstTime):
+			w.add("created_at >= " + w.bind(w.dialect.Time(since)))
+		}
+	}
+	if !until.IsZero() {
+		switch until = roundUp(until); {
+		case !until.After(firstTime):
+			w.add("1 = 0")
+		case !until.After(lastTime):
+			w.add("created_at < " + w.bind(w.dialect.Time(until)))
+		}
+	}
+}
+
+// choice compares with the words of the partial indexes.
+func (w *where) choice(column string, choice query.Choice) {
+	switch choice {
+	case query.Yes:
+		w.add(column)
+	case query.No:
+		w.add("NOT " + column)
+	case query.Any:
+	}
+}
+
+// column selects by a text column in which null counts as "".
+func (w *where) column(column string, terms query.Terms) {
+	text := "coalesce(" + column + ", '')"
+	if len(terms.In) > 0 {
+		if slices.Contains(terms.In, "") {
+			w.add(w.among(text, terms.In))
+		} else {
+			w.add(w.among(column, terms.In)) // which an index serves
+		}
+	}
+	if len(terms.NotIn) > 0 {
+		w.add("NOT " + w.among(text, terms.NotIn))
+	}
+}
+
+// user selects by the id, or by the representation where there is no id.
+func (w *where) user(terms query.Terms) {
+	text := "coalesce(nullif(user_id, ''), user_repr, '')"
+	if len(terms.In) > 0 {
+		if slices.Contains(terms.In, "") {
+			w.add(w.among(text, terms.In))
+		} else {
+			repr := w.among("user_repr", terms.In)
+			w.add("(" + w.among("user_id", terms.In) +
+				" OR (user_id IS NULL AND " + repr + ") OR (user_id = '' AND " + repr + "))")
+		}
+	}
+	if len(terms.NotIn) > 0 {
+		w.add("NOT " + w.among(text, terms.NotIn))
+	}
+}
+
+// list selects by a column with a JSON array of texts.
+func (w *where) list(column string, terms query.Terms) {
+	holds := func(values []string) string {
+		condition := "1 = 0"
+		if possible := storable(values); len(possible) > 0 {
+			condition = w.dialect.Holds(column, possible, w.bind)
+		}
+		if slices.Contains(values, "") {
+			condition += " OR " + column + " IN ('[]', 'null')"
+		}
+		return "(" + condition + ")"
+	}
+	if len(terms.In) > 0 {
+		w.add(holds(terms.In))
+	}
+	if len(terms.NotIn) > 0 {
+		w.add("NOT " + holds(terms.NotIn))
+	}
+}
+
+// metadata selects by the value of a key.
+func (w *where) metadata(key string, terms query.Terms) {
+	if len(terms.In) == 0 && len(terms.NotIn) == 0 {
+		return
+	}
+	if !isStorable(key) { // no event has it
+		if !(query.Filter{Metadata: map[string]query.Terms{key: terms}}).Match(audit.PermissionAuditEvent{}) {
+			w.add("1 = 0")
+		}
+		return
+	}
+	containers := slices.ContainsFunc(terms.In, isContainer) || slices.ContainsFunc(terms.NotIn, isContainer)
+	if containers {
+		w.exact = false
+	}
+	text := w.dialect.Metadata(key, w.bind)
+	if len(terms.In) > 0 {
+		condition := w.among(text, terms.In)
+		if containers {
+			condition = "(" + condition + " OR " + w.dialect.MetadataContainer(key, w.bind) + ")"
+		} else if values := storable(terms.In); len(values) > 0 && !slices.Contains(terms.In, "") {
+			if hint := w.dialect.MetadataHint(key, values, w.bind); hint != "" {
+				w.add(hint)
+			}
+		}
+		w.add(condition)
+	}
+	if len(terms.NotIn) > 0 {
+		condition := "NOT " + w.among(text, terms.NotIn)
+		if containers {
+			condition = "(" + condition + " OR " + w.dialect.MetadataContainer(key, w.bind) + ")"
+		}
+		w.add(condition)
+	}
+}
+
+// isContainer reports whether a term may be the text of a list or an object.
+func isContainer(term string) bool { return strings.HasPrefix(term, "[") || strings.HasPrefix(term, "{") }
+
+// among says that text is one of values.
+func (w *where) among(text string, values []string) string {
+	values = storable(values)
+	if len(values) == 0 {
+		return "(1 = 0)"
+	}
+	return w.dialect.Among(text, values, w.bind)
+}
+
+// storable returns those values that a log may hold. The others, which databases do
+// not take as arguments, match nothing.
+func storable(values []string) []string {
+	if !slices.ContainsFunc(values, func(s string) bool { return !isStorable(s) }) {
+		return values
+	}
+	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return !isStorable(s) })
+}
+
+func isStorable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }

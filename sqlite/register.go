@@ -1,0 +1,67 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/query"
+)
+
+// name is that of the driver in settings, and of the scheme of sources.
+const name = "sqlite"
+
+// An error would mean that somebody else took the name: their opener is used then.
+var (
+	_ = audit.RegisterDatabase(name, openSink)
+	_ = query.RegisterSource(name, openSource)
+)
+
+// openSink opens the database of settings.
+func openSink(ctx context.Context, config audit.DatabaseConfig) (audit.Sink, error) {
+	store, err := Open(ctx, config.DSN, &Options{TableName: config.TableName})
+	if err != nil {
+		return nil, err // not a nil pointer in an interface
+	}
+	return store, nil
+}
+
+// openSource opens what sqlite:path?table_name=name names, for reading. The table
+// must be there.
+func openSource(ctx context.Context, spec string) (*query.Handle, error) {
+	path, options, err := parseSpec(spec)
+	if err != nil {
+		return nil, err
+	}
+	store, err := Open(ctx, path, options)
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Ping(ctx); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return query.NewHandle(store, store.Close), nil
+}
+
+// parseSpec reads sqlite:path or sqlite:///path, with % escapes and a query.
+func parseSpec(spec string) (path string, options *Options, err error) {
+	_, rest, _ := strings.Cut(spec, ":")
+	escaped, query, _ := strings.Cut(rest, "?")
+	path, err = url.PathUnescape(strings.TrimPrefix(escaped, "//"))
+	if err != nil {
+		return "", nil, fmt.Errorf("its path is malformed: %w", err)
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return "", nil, fmt.Errorf("its options are malformed: %w", err)
+	}
+	for key, given := range values {
+		if key != "table_name" || len(given) > 1 {
+			return "", nil, fmt.Errorf("option %q is unknown or repeated: accepted is table_name (write %%3F for ? in a path)", key)
+		}
+	}
+	return path, &Options{TableName: values.Get("table_name"), ReadOnly: true}, nil
+}
