@@ -87,7 +87,10 @@ func (s *Store) ensure(ctx context.Context, conn *sql.Conn) (table.Layout, error
 			return err
 		})
 		if err == nil {
-			layout, _, err = s.missing(ctx, conn)
+			layout, missing, err = s.missing(ctx, conn)
+		}
+		if err == nil && missing != "" {
+			err = fmt.Errorf("something of the same name is in the way of:\n%s", missing)
 		}
 	}
 	if err != nil {
@@ -131,11 +134,11 @@ func (s *Store) readLayout(ctx context.Context) (table.Layout, error) {
 	layout, err := inspect(ctx, s.reads, s.name)
 	switch {
 	case err != nil:
-		return layout, s.failed("read", err)
+		return layout, err
 	case len(layout.Columns) > 0:
 		return layout, nil
 	case s.options.ReadOnly || s.options.SkipSchema:
-		return layout, s.failed("read", fmt.Errorf("there is no table %s", s.name))
+		return layout, fmt.Errorf("there is no table %s", s.name)
 	}
 	return layout, table.ErrNoTable
 }

@@ -122,6 +122,7 @@ func newStore(options *Options) (*Store, error) {
 		Table:      s.name,
 		Layout:     s.readLayout,
 		Query:      s.query,
+		Failed:     s.failed,
 		CreatedSQL: "coalesce(CAST(created_at AS text), '')",
 		Created: func() (any, func() (time.Time, error)) {
 			text := new(string)

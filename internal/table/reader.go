@@ -40,6 +40,8 @@ type Reader struct {
 	// and the moment that this means then.
 	CreatedSQL string
 	Created    func() (into any, moment func() (time.Time, error))
+	// Failed says in an error where it happened.
+	Failed func(op string, err error) error
 }
 
 // Scan scans the columns of a row.
@@ -51,6 +53,8 @@ func (r *Reader) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.Per
 		if err := r.read(ctx, f, yield); err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
+			} else {
+				err = r.Failed("read", err)
 			}
 			yield(audit.PermissionAuditEvent{}, err)
 		}
@@ -224,7 +228,7 @@ func (s *selection) page(ctx context.Context, rows int) (page, error) {
 		return !full, nil
 	})
 	if err != nil {
-		return page{}, fmt.Errorf("read %s: %w", s.reader.Place, err)
+		return page{}, err
 	}
 	p.last = !full && len(p.rows) < rows
 	if len(p.rows) > 0 {

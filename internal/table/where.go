@@ -69,7 +69,7 @@ func (w *where) times(since, until time.Time) {
 	if !since.IsZero() {
 		switch since = roundUp(since); {
 		case since.After(lastTime):
-			w.add("1 = 0")
+			w.add(never)
 		case since.After(firstTime):
 			w.add("created_at >= " + w.bind(w.dialect.Time(since)))
 		}
@@ -77,7 +77,7 @@ func (w *where) times(since, until time.Time) {
 	if !until.IsZero() {
 		switch until = roundUp(until); {
 		case !until.After(firstTime):
-			w.add("1 = 0")
+			w.add(never)
 		case !until.After(lastTime):
 			w.add("created_at < " + w.bind(w.dialect.Time(until)))
 		}
@@ -130,14 +130,14 @@ func (w *where) user(terms query.Terms) {
 // list selects by a column with a JSON array of texts.
 func (w *where) list(column string, terms query.Terms) {
 	holds := func(values []string) string {
-		condition := "1 = 0"
+		var either []string
 		if possible := storable(values); len(possible) > 0 {
-			condition = w.dialect.Holds(column, possible, w.bind)
+			either = append(either, w.dialect.Holds(column, possible, w.bind))
 		}
 		if slices.Contains(values, "") {
-			condition += " OR " + column + " IN ('[]', 'null')"
+			either = append(either, column+" IN ('[]', 'null')")
 		}
-		return "(" + condition + ")"
+		return anyOf(either)
 	}
 	if len(terms.In) > 0 {
 		w.add(holds(terms.In))
@@ -154,7 +154,7 @@ func (w *where) metadata(key string, terms query.Terms) {
 	}
 	if !isStorable(key) { // no event has it
 		if !(query.Filter{Metadata: map[string]query.Terms{key: terms}}).Match(audit.PermissionAuditEvent{}) {
-			w.add("1 = 0")
+			w.add(never)
 		}
 		return
 	}
@@ -162,25 +162,35 @@ func (w *where) metadata(key string, terms query.Terms) {
 	if containers {
 		w.exact = false
 	}
-	text := w.dialect.Metadata(key, w.bind)
 	if len(terms.In) > 0 {
-		condition := w.among(text, terms.In)
-		if containers {
-			condition = "(" + condition + " OR " + w.dialect.MetadataContainer(key, w.bind) + ")"
-		} else if values := storable(terms.In); len(values) > 0 && !slices.Contains(terms.In, "") {
+		values := storable(terms.In)
+		if len(values) > 0 && !containers && !slices.Contains(values, "") {
 			if hint := w.dialect.MetadataHint(key, values, w.bind); hint != "" {
 				w.add(hint)
 			}
 		}
-		w.add(condition)
+		w.add(w.metadataAmong(key, values, containers))
 	}
-	if len(terms.NotIn) > 0 {
-		condition := "NOT " + w.among(text, terms.NotIn)
+	if values := storable(terms.NotIn); len(values) > 0 {
+		condition := "NOT " + w.metadataAmong(key, values, false)
 		if containers {
 			condition = "(" + condition + " OR " + w.dialect.MetadataContainer(key, w.bind) + ")"
 		}
 		w.add(condition)
 	}
+}
+
+// metadataAmong says that the value of a key is one of values, or a list or an object
+// if those are for Match to decide.
+func (w *where) metadataAmong(key string, values []string, containers bool) string {
+	var either []string
+	if len(values) > 0 {
+		either = append(either, w.dialect.Among(w.dialect.Metadata(key, w.bind), values, w.bind))
+	}
+	if containers {
+		either = append(either, w.dialect.MetadataContainer(key, w.bind))
+	}
+	return anyOf(either)
 }
 
 // isContainer reports whether a term may be the text of a list or an object.
@@ -190,9 +200,19 @@ func isContainer(term string) bool { return strings.HasPrefix(term, "[") || stri
 func (w *where) among(text string, values []string) string {
 	values = storable(values)
 	if len(values) == 0 {
-		return "(1 = 0)"
+		return never
 	}
 	return w.dialect.Among(text, values, w.bind)
+}
+
+// never is false in every database.
+const never = "(1 = 0)"
+
+func anyOf(conditions []string) string {
+	if len(conditions) == 0 {
+		return never
+	}
+	return "(" + strings.Join(conditions, " OR ") + ")"
 }
 
 // storable returns those values that a log may hold. The others, which databases do

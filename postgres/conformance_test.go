@@ -1,0 +1,20 @@
+package postgres
+
+import (
+	"testing"
+
+	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/audittest"
+	"github.com/permaudit/audit/query"
+	"github.com/stretchr/testify/require"
+)
+
+func TestStoreIsASource(t *testing.T) {
+	dsn := newDatabase(t)
+	audittest.TestSource(t, func(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
+		execute(tb, dsn, "DROP TABLE IF EXISTS permission_audit_log")
+		store := openTest(tb, dsn, nil)
+		require.NoError(tb, store.WriteBatch(tb.Context(), entries(tb, events...)))
+		return store
+	})
+}

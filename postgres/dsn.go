@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// parseDSN reads a dsn. Its errors show nothing of it: where the password of a
+// malformed one begins and ends, nobody knows.
+func parseDSN(dsn string) (*pgxpool.Config, error) {
+	if err := checkURL(dsn); err != nil {
+		return nil, fmt.Errorf("postgres: open: malformed DSN: %w", err)
+	}
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: open: malformed DSN (%s): want postgres://user:password@host:port/database, "+
+			"special characters of the password escaped (%%40 for @), or user=... password='...' host=... dbname=...", reason(err))
+	}
+	return config, nil
+}
+
+// checkURL finds the passwords with special characters that leave a URL which means
+// something else: their rest would be taken for a port, a path or a fragment, and
+// end up in errors.
+func checkURL(dsn string) error {
+	_, rest, found := strings.Cut(dsn, "://")
+	if !found || !strings.HasPrefix(dsn, "postgres") {
+		return nil
+	}
+	authority, after := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, after = rest[:i], rest[i:]
+	}
+	switch {
+	case strings.Contains(rest, "#"):
+		return errors.New("a # must be written %23")
+	case !strings.Contains(authority, "@") && authority != "" && strings.Contains(after, "@"):
+		return errors.New("special characters of the password must be escaped: %2F for /, %3F for ?; and %40 for an @ after the host")
+	}
+	return nil
+}
+
+// reasons are what pgx says is wrong, as far as it is not a part of the dsn.
+var reasons = []string{
+	"failed to parse as URL", "failed to parse as keyword/value", "failed to parse as DSN", "invalid port",
+	"cannot parse port", "outside range", "sslmode is invalid", "failed to configure TLS", "invalid connect_timeout",
+	"invalid keyword/value", "unterminated quoted string", "failed to read service", "unable to find service",
+	"target_session_attrs", "pool_max_conns", "pool_min_conns", "pool_min_idle_conns", "pool_max_conn_lifetime",
+	"pool_max_conn_idle_time", "pool_health_check_period", "pool_ping_timeout",
+	"default_query_exec_mode", "statement_cache_capacity", "description_cache_capacity",
+}
+
+// reason is why pgx refuses a dsn, in words of its own.
+func reason(err error) string {
+	text := err.Error()
+	var parsing *pgconn.ParseConfigError
+	if errors.As(err, &parsing) {
+		text = strings.ReplaceAll(text, parsing.ConnString, "")
+	}
+	for _, known := range reasons {
+		if strings.Contains(text, known) {
+			return known
+		}
+	}
+	return "not shown, it may hold a password"
+}
+
+// secrets are the texts that no error may show.
+type secrets []string
+
+func newSecrets(config *pgx.ConnConfig) secrets {
+	var all secrets
+	for _, text := range []string{config.Password, url.QueryEscape(config.Password), url.PathEscape(config.Password)} {
+		if text != "" {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// hide returns err, or one that reads like it but for the secrets.
+func (s secrets) hide(err error) error {
+	text := err.Error()
+	var refused *pgconn.PgError
+	const undefinedObject = "42704"
+	if errors.As(err, &refused) && refused.Code == undefinedObject && errors.As(err, new(*pgconn.ConnectError)) {
+		// A password with a space and a = in a DSN without quotes looks like that.
+		text = "connect: the server does not know a parameter of the DSN (is the password quoted?)"
+	}
+	for _, secret := range s {
+		text = strings.ReplaceAll(text, secret, "[hidden]")
+	}
+	if text == err.Error() {
+		return err
+	}
+	return &hiddenError{text, err}
+}
+
+// hiddenError is an error with another text.
+type hiddenError struct {
+	text string
+	err  error
+}
+
+func (e *hiddenError) Error() string { return e.text }
+func (e *hiddenError) Unwrap() error { return e.err }

@@ -1,0 +1,74 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/permaudit/audit/internal/table"
+)
+
+// query runs a statement of a reading.
+func (s *Store) query(ctx context.Context, sql string, args []any, row func(table.Scan) (bool, error)) error {
+	return each(ctx, s.pool, sql, args, row)
+}
+
+// each calls row for each row of a statement, until it returns false.
+func each(ctx context.Context, q queryer, sql string, args []any, row func(table.Scan) (bool, error)) error {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for more := true; more && rows.Next(); {
+		if more, err = row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	rows.Close()
+	return rows.Err()
+}
+
+// dialect is PostgreSQL's SQL.
+type dialect struct{}
+
+// Placeholder implements table.Dialect, as do the others.
+func (dialect) Placeholder(n int) string { return "$" + strconv.Itoa(n) }
+
+func (dialect) Time(t time.Time) any { return t }
+
+func (dialect) Among(text string, values []string, bind table.Bind) string {
+	return text + " = ANY(" + bind(values) + "::text[])"
+}
+
+func (dialect) Holds(column string, values []string, bind table.Bind) string {
+	return column + " ?| " + bind(values) + "::text[]"
+}
+
+func (dialect) Metadata(key string, bind table.Bind) string {
+	return "coalesce(metadata ->> " + bind(key) + "::text, '')"
+}
+
+func (dialect) MetadataContainer(key string, bind table.Bind) string {
+	return "coalesce(jsonb_typeof(metadata -> " + bind(key) + "::text), '') IN ('array', 'object')"
+}
+
+func (d dialect) MetadataHint(key string, values []string, bind table.Bind) string {
+	begins := make([]string, len(values))
+	for i, value := range values {
+		begins[i] = begin(value)
+	}
+	return d.Among(indexable("metadata ->> "+bind(key)+"::text"), begins, bind)
+}
+
+// begin is what the index holds of a value.
+func begin(value string) string {
+	characters := 0
+	for i := range value {
+		if characters == indexed {
+			return value[:i]
+		}
+		characters++
+	}
+	return value
+}

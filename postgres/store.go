@@ -1,0 +1,206 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/table"
+	"github.com/permaudit/audit/query"
+)
+
+// Options configure a Store. The zero value of each field means its default.
+type Options struct {
+	// TableName is the table, as name or schema.name: letters, digits and
+	// underscores, at most 63 bytes each. Defaults to permission_audit_log.
+	TableName string
+	// ReadOnly is for reading: nothing is created or changed, and WriteBatch
+	// returns an error.
+	ReadOnly bool
+	// SkipSchema leaves the making and altering of the table to the user, who
+	// runs the text of Schema; see there.
+	SkipSchema bool
+	// MetadataIndexes are metadata keys by whose values events are looked up
+	// often: the table is created with an index for each. Letters, digits and
+	// underscores. Nil: request_id; empty: none.
+	MetadataIndexes []string
+}
+
+// Store is a table of events: an audit.Sink, and a query.Source that may be read
+// while it is written, and concurrently. Open and New make Stores; the zero Store
+// is of no use.
+type Store struct {
+	name    table.Name
+	options Options
+	reader  table.Reader
+	pool    *pgxpool.Pool
+	secrets secrets
+	close   func()
+
+	ensuring sync.Mutex
+	layout   *table.Layout // of the table, once it is as it must be; guarded by ensuring
+
+	// Of WriteBatch, which is never called concurrently:
+	unsure bool   // the batch may be there: its outcome is unknown
+	buffer []byte // rows for COPY
+}
+
+var (
+	_ audit.Sink   = (*Store)(nil)
+	_ query.Source = (*Store)(nil)
+)
+
+var errReadOnly = errors.New("postgres: write batch: the store is read-only")
+
+// Open returns a Store in the database that dsn names, as a URL
+// (postgres://user:password@host:port/database) or as host=... user=..., completed
+// by the PG* variables of the environment, as libpq does it. The parameters of
+// pgxpool, such as pool_max_conns, are accepted. Nil options are the defaults.
+//
+// Open returns an error for a dsn that is malformed and a table that has no proper
+// name. It does not connect: see Ping. No error of the Store shows a password.
+func Open(ctx context.Context, dsn string, options *Options) (*Store, error) {
+	config, err := parseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, config, options)
+}
+
+func open(ctx context.Context, config *pgxpool.Config, options *Options) (*Store, error) {
+	s, err := newStore(options)
+	if err != nil {
+		return nil, err
+	}
+	connection := config.ConnConfig
+	if _, found := connection.RuntimeParams["application_name"]; !found {
+		connection.RuntimeParams["application_name"] = "permaudit"
+	}
+	connection.RuntimeParams["client_encoding"] = "UTF8"
+	config.AfterConnect = commitDurably
+	// The pool outlives ctx, which it would take for its own.
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), config)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", newSecrets(connection).hide(err))
+	}
+	s.use(pool)
+	s.close = pool.Close
+	return s, nil
+}
+
+// commitDurably turns synchronous_commit on where somebody turned it off.
+func commitDurably(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+	return err
+}
+
+// New returns a Store in the database of a pool of the user's own. Nil options are
+// the defaults. Closing the Store leaves the pool open.
+func New(_ context.Context, pool *pgxpool.Pool, options *Options) (*Store, error) {
+	s, err := newStore(options)
+	if err != nil {
+		return nil, err
+	}
+	if pool == nil {
+		return nil, errors.New("postgres: pool is nil")
+	}
+	s.use(pool)
+	s.close = func() {}
+	return s, nil
+}
+
+func newStore(options *Options) (*Store, error) {
+	s := &Store{}
+	if options != nil {
+		s.options = *options
+	}
+	var wrongName, wrongIndex error
+	s.name, wrongName = table.ParseName(s.options.TableName)
+	s.options.MetadataIndexes, wrongIndex = table.MetadataIndexes(s.options.MetadataIndexes)
+	if err := errors.Join(wrongName, wrongIndex); err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	s.reader = table.Reader{
+		Dialect:    dialect{},
+		Table:      s.name,
+		Layout:     s.readLayout,
+		Query:      s.query,
+		Failed:     s.failed,
+		CreatedSQL: "created_at",
+		Created: func() (any, func() (time.Time, error)) {
+			created := new(pgtype.Timestamptz)
+			return created, func() (time.Time, error) { return moment(created) }
+		},
+	}
+	return s, nil
+}
+
+// moment is created_at, which may be a time that no event has.
+func moment(created *pgtype.Timestamptz) (time.Time, error) {
+	if !created.Valid || created.InfinityModifier != pgtype.Finite {
+		return time.Time{}, errors.New("it is infinite or null")
+	}
+	return created.Time.UTC(), nil
+}
+
+// use makes pool the store's own.
+func (s *Store) use(pool *pgxpool.Pool) {
+	connection := pool.Config().ConnConfig
+	s.pool, s.secrets = pool, newSecrets(connection)
+	host := connection.Host
+	if !strings.HasPrefix(host, "/") {
+		host = net.JoinHostPort(host, strconv.Itoa(int(connection.Port)))
+	}
+	s.reader.Place = "database " + connection.Database + " on " + host + " table " + s.name.String()
+}
+
+// Ping connects to the database and does what the first WriteBatch would do: it
+// creates the table, or adopts one of general_manager's. With ReadOnly or SkipSchema
+// it returns an error unless the table is there.
+func (s *Store) Ping(ctx context.Context) error {
+	if s.options.ReadOnly {
+		layout, err := s.readLayout(ctx)
+		if err == nil {
+			err = layout.Check(s.name)
+		}
+		return s.failed("ping", err)
+	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return s.failed("ping", err)
+	}
+	defer conn.Release()
+	_, err = s.ensure(ctx, conn.Conn())
+	return s.failed("ping", err)
+}
+
+// Events implements query.Source: the filter is answered in SQL. A table that is
+// not there yet reads as an empty one, unless the Store would not create it.
+func (s *Store) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.PermissionAuditEvent, error] {
+	return s.reader.Events(ctx, f)
+}
+
+// Close closes the connections of a Store that Open made. It waits for readings to
+// come to the end of their page.
+func (s *Store) Close() error {
+	s.close()
+	return nil
+}
+
+// failed says what failed, without a password.
+func (s *Store) failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("postgres: %s %s: %w", op, s.reader.Place, s.secrets.hide(err))
+}

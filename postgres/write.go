@@ -1,0 +1,195 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/table"
+)
+
+// WriteBatch implements audit.Sink: the batch is one transaction. What the server
+// refuses for the data is an audit.Permanent error.
+func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
+	switch {
+	case s.options.ReadOnly:
+		return errReadOnly
+	case len(batch) == 0:
+		return nil
+	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return s.failed("write to", err)
+	}
+	defer conn.Release()
+	layout, err := s.ensure(ctx, conn.Conn())
+	if err != nil {
+		return s.failed("write to", err)
+	}
+	if err := s.write(ctx, conn.Conn(), layout.Fit(batch)); err != nil {
+		s.forget()
+		refused := isRefusal(err)
+		s.unsure = s.unsure || !refused
+		err = s.failed("write to", err)
+		if refused {
+			err = audit.Permanent(err)
+		}
+		return err
+	}
+	s.unsure = false
+	return nil
+}
+
+// write copies the rows. COPY cannot skip those that are there already: if some may
+// be, or turn out to be, they are inserted instead.
+func (s *Store) write(ctx context.Context, conn *pgx.Conn, batch []audit.Entry) error {
+	if !s.unsure {
+		err := s.copy(ctx, conn, batch)
+		if !isCode(err, "23505") { // a unique violation; the insert will tell which one
+			return err
+		}
+	}
+	return s.insert(ctx, conn, batch)
+}
+
+// copy is the fast way, as text, which is right for columns of any type.
+func (s *Store) copy(ctx context.Context, conn *pgx.Conn, batch []audit.Entry) error {
+	s.buffer = s.buffer[:0]
+	for i := range batch {
+		s.buffer = appendRow(s.buffer, &batch[i])
+	}
+	sql := "COPY " + s.name.SQL() + " (" + strings.Join(table.Written, ", ") + ") FROM STDIN"
+	_, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(s.buffer), sql)
+	if cap(s.buffer) > 4*audit.MaxBatchBytes {
+		s.buffer = nil
+	}
+	return err
+}
+
+// appendRow appends an entry in COPY's text format, in the order of table.Written.
+func appendRow(dst []byte, e *audit.Entry) []byte {
+	if e.ID.IsZero() { // two events without an id are not the same
+		dst = append(dst, `\N`...)
+	} else {
+		dst = append(dst, e.ID.String()...)
+	}
+	dst = e.Timestamp.UTC().AppendFormat(append(dst, '\t'), timeLayout)
+	dst = appendText(append(dst, '\t'), string(e.Action))
+	dst = appendText(append(dst, '\t'), list(e.Attributes))
+	dst = append(dst, '\t', truth(e.Granted), '\t', truth(e.Bypassed))
+	for _, text := range [...]string{e.Manager, e.UserID, e.User} {
+		dst = appendOptional(append(dst, '\t'), text)
+	}
+	dst = appendText(append(dst, '\t'), list(e.Permissions))
+	dst = appendOptional(append(dst, '\t'), e.Metadata)
+	dst = appendOptional(append(dst, '\t'), e.Sanitized)
+	return append(dst, '\n')
+}
+
+const timeLayout = "2006-01-02 15:04:05.000000+00"
+
+func truth(b bool) byte {
+	if b {
+		return 't'
+	}
+	return 'f'
+}
+
+func list(json []byte) []byte {
+	if len(json) == 0 {
+		return []byte("[]")
+	}
+	return json
+}
+
+// appendOptional appends null for an empty text.
+func appendOptional[T string | []byte](dst []byte, text T) []byte {
+	if len(text) == 0 {
+		return append(dst, `\N`...)
+	}
+	return appendText(dst, text)
+}
+
+// appendText escapes what has a meaning in COPY's text format.
+func appendText[T string | []byte](dst []byte, text T) []byte {
+	from := 0
+	for i := range len(text) {
+		var escape byte
+		switch text[i] {
+		case '\\':
+			escape = '\\'
+		case '\n':
+			escape = 'n'
+		case '\r':
+			escape = 'r'
+		case '\t':
+			escape = 't'
+		default:
+			continue
+		}
+		dst = append(append(dst, text[from:i]...), '\\', escape)
+		from = i + 1
+	}
+	return append(dst, text[from:]...)
+}
+
+// insert inserts the rows that are not there yet. The columns are arrays of texts.
+func (s *Store) insert(ctx context.Context, conn *pgx.Conn, batch []audit.Entry) error {
+	columns := make([][]*string, len(table.Written))
+	for i := range batch {
+		e := &batch[i]
+		for c, value := range [...]*string{
+			optional(idText(e.ID)), required(e.Timestamp.UTC().Format(timeLayout)), required(string(e.Action)),
+			required(string(list(e.Attributes))), required(string(truth(e.Granted))), required(string(truth(e.Bypassed))),
+			optional(e.Manager), optional(e.UserID), optional(e.User),
+			required(string(list(e.Permissions))), optional(string(e.Metadata)), optional(string(e.Sanitized)),
+		} {
+			columns[c] = append(columns[c], value)
+		}
+	}
+	args := make([]any, len(columns))
+	for i := range columns {
+		args[i] = columns[i]
+	}
+	_, err := conn.Exec(ctx, "INSERT INTO "+s.name.SQL()+" ("+strings.Join(table.Written, ", ")+`)
+SELECT e1::uuid, e2::timestamptz, e3, e4::jsonb, e5::boolean, e6::boolean, e7, e8, e9, e10::jsonb, e11::jsonb, e12::jsonb
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+	$7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+	AS r(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12)
+ON CONFLICT (event_id) DO NOTHING`, args...)
+	return err
+}
+
+func idText(id audit.EventID) string {
+	if id.IsZero() {
+		return ""
+	}
+	return id.String()
+}
+
+func required(text string) *string { return &text }
+
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// isRefusal reports whether the server refuses the rows for what they are, so that
+// trying again is in vain: data exceptions and violated constraints (classes 22 and
+// 23 of PostgreSQL's documentation, appendix A).
+func isRefusal(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && (strings.HasPrefix(refused.Code, "22") || strings.HasPrefix(refused.Code, "23"))
+}
+
+func isCode(err error, code string) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == code
+}
+
