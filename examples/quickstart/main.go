@@ -2,6 +2,7 @@
 // settings to the questions that the log answers:
 //
 //   - main.go configures the logger, runs the service and shuts everything down;
+//   - logger.go makes the logger, which writes to a file and to SQLite;
 //   - rules.go decides who may do what, and emits an event for each decision;
 //   - server.go asks the rules before it serves a request;
 //   - traffic.go are its clients;
@@ -45,32 +46,39 @@ func main() {
 
 // run is the whole story. Its files are in dir.
 func run(ctx context.Context, out io.Writer, dir string) error {
-	log := filepath.Join(dir, "permission.log")
-	if err := configure(ctx, filepath.Join(dir, "settings.json"), log); err != nil {
+	if err := configure(ctx, dir); err != nil {
 		return err
 	}
 	responses, err := serve(ctx)
 	if err != nil {
 		return err
 	}
-	if err := report(ctx, out, log, responses); err != nil {
+	if err := report(ctx, out, dir, responses); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, "settings.json and permission.log are in", dir)
+	_, err = fmt.Fprintln(out, "settings.json, permission.log and audit.db are in", dir)
 	return err
 }
 
+// The files of the program.
+const (
+	logName      = "permission.log"
+	databaseName = "audit.db"
+)
+
 // configure writes a file of settings and configures the logger that it asks for. A
 // service has such a file already; AUDIT_LOGGER is only one part of it.
-func configure(ctx context.Context, settings, log string) error {
+func configure(ctx context.Context, dir string) error {
+	if errRegister != nil {
+		return errRegister
+	}
 	text, err := json.MarshalIndent(map[string]any{
 		"GENERAL_MANAGER": map[string]any{
 			"AUDIT_LOGGER": map[string]any{
-				"class": "FileAuditLogger",
+				"class": bothLoggers,
 				"options": map[string]any{
-					"path":           log,
-					"batch_size":     500,  // most events of one write
-					"flush_interval": 0.25, // seconds that an event waits at most
+					"file":     filepath.Join(dir, logName),
+					"database": filepath.Join(dir, databaseName),
 				},
 			},
 		},
@@ -78,6 +86,7 @@ func configure(ctx context.Context, settings, log string) error {
 	if err != nil {
 		return err
 	}
+	settings := filepath.Join(dir, "settings.json")
 	if err := os.WriteFile(settings, append(text, '\n'), 0o600); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/audittest"
+	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -118,7 +119,7 @@ func readLog(t *testing.T, dir string) []line {
 func TestEachResponseAgreesWithItsEvents(t *testing.T) {
 	dir := t.TempDir()
 	t.Cleanup(func() { audit.ConfigureAuditLogger(nil) })
-	require.NoError(t, configure(t.Context(), filepath.Join(dir, "settings.json"), filepath.Join(dir, "permission.log")))
+	require.NoError(t, configure(t.Context(), dir))
 	responses, err := serve(t.Context())
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(responses), 200)
@@ -203,10 +204,11 @@ func TestProgram(t *testing.T) {
 	requireReport(t, string(output), left[0])
 	text, err := os.ReadFile(filepath.Join(left[0], "settings.json"))
 	require.NoError(t, err)
-	path, err := json.Marshal(filepath.Join(left[0], "permission.log"))
+	options, err := json.Marshal(map[string]string{
+		"file": filepath.Join(left[0], "permission.log"), "database": filepath.Join(left[0], "audit.db"),
+	})
 	require.NoError(t, err)
-	require.JSONEq(t, `{"GENERAL_MANAGER": {"AUDIT_LOGGER": {"class": "FileAuditLogger", "options": {
-		"path": `+string(path)+`, "batch_size": 500, "flush_interval": 0.25}}}}`, string(text))
+	require.JSONEq(t, `{"GENERAL_MANAGER": {"AUDIT_LOGGER": {"class": "FileAndSQLite", "options": `+string(options)+`}}}`, string(text))
 }
 
 // requireReport checks every line of the program's output against the log in dir.
@@ -242,7 +244,7 @@ func requireReport(t *testing.T, output, dir string) {
 			add(bypassed, l.user(), l.Manager, l.user())
 		}
 	}
-	want := []string{"The first events of the log, one a line:"}
+	want := []string{"The first events of the file, one a line:"}
 	want = append(want, strings.SplitN(string(text), "\n", 4)[:3]...)
 	rows := func(header string, groups map[[2]string]group, row func(group) string) {
 		var sorted []string
@@ -256,7 +258,7 @@ func requireReport(t *testing.T, output, dir string) {
 	rows("SUPERUSER MANAGER BYPASSED", bypassed, func(g group) string { return fmt.Sprint(g.events) })
 	want = append(want, "",
 		fmt.Sprintf("%d requests: %d answered with 200, %d with 403; %d events", len(served), len(served)-len(refused), len(refused), len(lines)),
-		"settings.json and permission.log are in "+dir, "")
+		"settings.json, permission.log and audit.db are in "+dir, "")
 	require.Equal(t, want, strings.Split(regexp.MustCompile(` {2,}`).ReplaceAllString(output, " "), "\n"))
 	require.Less(t, len(want), 30, "a screen")
 }
@@ -307,4 +309,39 @@ func TestWhatIsNoDecisionIsNotLogged(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, ask("GET", "/projects/p9", ""))
 	require.Equal(t, http.StatusNotFound, ask("GET", "/users/7", ""))
 	recorder.AssertNone(t)
+}
+
+func TestFileAndDatabaseHoldTheSameEvents(t *testing.T) {
+	dir := t.TempDir()
+	t.Cleanup(func() { audit.ConfigureAuditLogger(nil) })
+	require.NoError(t, run(t.Context(), io.Discard, dir))
+	text, err := os.ReadFile(filepath.Join(dir, "permission.log"))
+	require.NoError(t, err)
+	database, err := query.Open(t.Context(), "sqlite:"+filepath.Join(dir, "audit.db"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, database.Close()) }()
+	stored := map[audit.EventID]string{} // two loggers may take events of several goroutines in two orders
+	for event, err := range database.Events(t.Context(), query.Filter{}) {
+		require.NoError(t, err)
+		line, err := event.MarshalJSON()
+		require.NoError(t, err)
+		stored[event.ID] = string(line)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	require.Len(t, stored, len(lines))
+	for _, line := range lines {
+		var event audit.PermissionAuditEvent
+		require.NoError(t, event.UnmarshalJSON([]byte(line)))
+		require.Equal(t, line, stored[event.ID])
+	}
+}
+
+func TestOptionsOfTheLoggerAreChecked(t *testing.T) {
+	for _, options := range []map[string]any{nil, {"file": "x"}, {"file": "x", "database": "y", "z": 1}} {
+		_, err := newBothLoggers(t.Context(), options)
+		require.ErrorContains(t, err, "file and database")
+	}
+	dir := t.TempDir()
+	_, err := newBothLoggers(t.Context(), map[string]any{"file": filepath.Join(dir, "permission.log"), "database": dir})
+	require.ErrorContains(t, err, "is a directory")
 }

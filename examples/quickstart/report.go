@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -17,13 +18,15 @@ import (
 	"github.com/permaudit/audit/query"
 )
 
-// report writes to out what the log at path says, and how the requests were answered.
-func report(ctx context.Context, out io.Writer, path string, responses []response) error {
-	log, err := os.ReadFile(path)
+// report writes to out what the logs in dir say, and how the requests were answered.
+// It shows the first lines of the file, and asks the database.
+func report(ctx context.Context, out io.Writer, dir string, responses []response) error {
+	log, err := os.ReadFile(filepath.Join(dir, logName))
 	if err != nil {
 		return err
 	}
-	source, err := query.Open(ctx, path) // a database is opened in the same way
+	// The file would be opened in the same way, by its path.
+	source, err := query.Open(ctx, "sqlite:"+filepath.Join(dir, databaseName))
 	if err != nil {
 		return err
 	}
@@ -56,7 +59,7 @@ func report(ctx context.Context, out io.Writer, path string, responses []respons
 	}
 
 	var text strings.Builder
-	text.WriteString("The first events of the log, one a line:\n")
+	text.WriteString("The first events of the file, one a line:\n")
 	lines := strings.SplitAfter(string(log), "\n")
 	text.WriteString(strings.Join(lines[:min(3, len(lines))], ""))
 	text.WriteString("\nMANAGER\tATTRIBUTE\tDENIED\tUSERS\n")
@@ -86,7 +89,7 @@ func groupBy(ctx context.Context, source query.Source, filter query.Filter, keyO
 	groups := map[[2]string]*group{}
 	for event, err := range source.Events(ctx, filter) {
 		if err != nil {
-			return nil, err // a damaged line too: nobody else writes to this log
+			return nil, err // a damaged row too: nobody else writes to this database
 		}
 		key := keyOf(event)
 		if groups[key] == nil {
