@@ -12,6 +12,8 @@ COVER_MIN ?= 90
 export FUZZTIME FUZZ COVER_MIN BENCH BENCHTIME COUNT
 
 each := scripts/each-module.sh
+# A PostgreSQL server for one command, unless AUDIT_TEST_POSTGRES_DSN names one.
+with-postgres := scripts/with-postgres.sh
 # A rule's parts say what they are; CI logs are read from the end.
 title = @printf '\n==> %s\n' '$@'
 
@@ -21,7 +23,7 @@ help: ## list the targets
 	@printf '\nVariables: RUN=TestFlush COUNT=3 (test-go), BENCH=Record COUNT=10 (bench), FUZZ=Encode FUZZTIME=60s (fuzz)\n'
 
 .PHONY: setup
-setup: ## install what the tests need and is missing (jq)
+setup: ## install what the tests need and is missing (jq, PostgreSQL)
 	@scripts/setup.sh
 
 .PHONY: test
@@ -30,12 +32,17 @@ test: setup gofumpt tidy vet lint workspace test-go cover ## everything that a c
 .PHONY: test-go
 test-go: ## only the Go tests of every module, with -race; RUN picks, COUNT repeats
 	$(title)
-	@$(each) go test -race -shuffle=on $(if $(COUNT),-count=$(COUNT)) $(if $(RUN),-run '$(RUN)') ./...
+	@$(with-postgres) $(each) go test -race -shuffle=on $(if $(COUNT),-count=$(COUNT)) $(if $(RUN),-run '$(RUN)') ./...
 
 .PHONY: cover
-cover: ## coverage of the root package by its own tests, at least COVER_MIN percent
+cover: ## coverage of ., sqlite and postgres by their own tests, at least COVER_MIN percent each
 	$(title)
-	@scripts/cover.sh
+	@$(with-postgres) scripts/cover.sh
+
+.PHONY: interop
+interop: ## write and read tables together with Django's ORM
+	$(title)
+	@scripts/interop.sh
 
 .PHONY: vet
 vet: ## go vet in every module
@@ -81,7 +88,7 @@ quickstart: ## run the program of the README
 
 .PHONY: bench
 bench: ## the benchmarks of every module; BENCH picks, COUNT repeats
-	@scripts/bench.sh
+	@$(with-postgres) scripts/bench.sh
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each; FUZZ picks
