@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -189,13 +190,16 @@ func openLogger(t *testing.T, db *database, table string) *audit.DatabaseAuditLo
 	return logger
 }
 
-// record records the events, each in a batch that may hold others, and waits.
+// record records the events and waits until they are in the database. A store that
+// cannot write says so in the error of Flush.
 func record(t *testing.T, logger *audit.DatabaseAuditLogger, events ...audit.PermissionAuditEvent) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	for _, event := range events {
-		require.NoError(t, logger.Record(t.Context(), event))
+		require.NoError(t, logger.Record(ctx, event))
 	}
-	require.NoError(t, logger.Flush(t.Context()))
+	require.NoError(t, logger.Flush(ctx))
 	require.Zero(t, logger.Stats().DeadLettered)
 }
 
@@ -265,4 +269,3 @@ func ids(events []audit.PermissionAuditEvent) []audit.EventID {
 	}
 	return ids
 }
-
