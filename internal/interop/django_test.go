@@ -94,6 +94,9 @@ func startDjango(t *testing.T, arguments ...string) *django {
 	})
 	d := &django{commands: json.NewEncoder(stdin), replies: json.NewDecoder(stdout)}
 	d.replies.UseNumber()
+	var version string
+	d.reply(t, &version)
+	t.Log("Django", version)
 	return d
 }
 
@@ -103,12 +106,17 @@ func (d *django) call(t *testing.T, function string, arguments map[string]any, r
 	command := map[string]any{"do": function}
 	maps.Copy(command, arguments)
 	require.NoError(t, d.commands.Encode(command))
+	d.reply(t, result)
+}
+
+func (d *django) reply(t *testing.T, result any) {
+	t.Helper()
 	reply := struct {
 		Result any
 		Error  string
 	}{Result: result}
-	require.NoError(t, d.replies.Decode(&reply), "no reply to %s", function)
-	require.Empty(t, reply.Error, "Django: %s", function)
+	require.NoError(t, d.replies.Decode(&reply), "Django does not answer")
+	require.Empty(t, reply.Error)
 }
 
 // create makes the table as Django's migrations do.

@@ -3,8 +3,9 @@
     orm.py sqlite3 PATH
     orm.py postgresql DSN DATABASE      (makes the database, and drops it at the end)
 
-Reads commands from standard input, one JSON object a line, and answers each with one
-line: the name of a function below under "do", its arguments beside it.
+Says which Django it is once the database is there. Then it reads commands from
+standard input, one JSON object a line, and answers each with one line: the name of a
+function below under "do", its arguments beside it.
 """
 
 import datetime
@@ -146,6 +147,7 @@ def main():
     configure(*sys.argv[1:])
     commands = {f.__name__: f for f in (create, columns, insert, json_null, rows)}
     try:
+        print(json.dumps({"result": django.get_version()}), flush=True)
         for line in sys.stdin:
             arguments = json.loads(line)
             try:
