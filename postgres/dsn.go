@@ -20,7 +20,7 @@ func parseDSN(dsn string) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open: malformed DSN (%s): want postgres://user:password@host:port/database, "+
-			"special characters of the password escaped (%%40 for @), or user=... password='...' host=... dbname=...", reason(err))
+			"special characters of the password escaped (%%40 for @), or host=h dbname=d user=u password='p'", reason(err))
 	}
 	return config, nil
 }

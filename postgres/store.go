@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -161,7 +162,7 @@ func (s *Store) use(pool *pgxpool.Pool) {
 	if !strings.HasPrefix(host, "/") {
 		host = net.JoinHostPort(host, strconv.Itoa(int(connection.Port)))
 	}
-	s.reader.Place = "database " + connection.Database + " on " + host + " table " + s.name.String()
+	s.reader.Place = "database " + cmp.Or(connection.Database, connection.User) + " on " + host + " table " + s.name.String()
 }
 
 // Ping connects to the database and does what the first WriteBatch would do: it

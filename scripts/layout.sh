@@ -24,7 +24,7 @@ for file in \
 	Makefile .ci/run README.md CHANGELOG.md CONTRIBUTING.md LICENSE; do
 	[[ -s "$file" ]] || wrong "$file is missing or empty"
 done
-for dir in internal cmd/permaudit examples/quickstart examples/custom-logger examples/testing; do
+for dir in internal cmd/permaudit examples/quickstart examples/custom-logger examples/postgres examples/testing; do
 	[[ -d "$dir" ]] || wrong "directory $dir is missing"
 done
 for dir in sqlite postgres audittest query analysis; do
@@ -82,7 +82,7 @@ has_go_below() {
 	[[ -d "$1" ]] && [[ -n "$(find "$1" -name '*.go' -not -name '*_test.go' -print -quit)" ]]
 }
 
-imports internal "$module"
+imports internal "$module" "$module/query" # internal/table, which is below the stores
 imports query "$module" "$module/internal/"
 for dir in analysis audittest; do
 	imports "$dir" "$module" "$module/internal/" "$module/query/"

@@ -100,9 +100,9 @@ func (s *Store) openReadOnly(ctx context.Context, path string) error {
 func checkFile(path string) error {
 	switch {
 	case path == "":
-		return errors.New("path is empty: name a file, or :memory:")
+		return errors.New("path is empty: name a file, or :memory: for none")
 	case strings.HasPrefix(path, "file:"):
-		return errors.New("it is a URI: name the path of a file, or :memory:")
+		return errors.New("it is a URI: name a path, or :memory: for none")
 	}
 	info, err := os.Stat(path)
 	switch {

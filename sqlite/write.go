@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/permaudit/audit"
@@ -121,7 +122,7 @@ func inTransaction(ctx context.Context, conn *sql.Conn, f func() error) error {
 		if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
 			return err
 		}
-		defer func() { _, _ = conn.ExecContext(whole, "PRAGMA synchronous = "+[]string{"OFF", "NORMAL"}[max(synchronous, 0)]) }()
+		defer func() { _, _ = conn.ExecContext(whole, "PRAGMA synchronous = "+strconv.Itoa(synchronous)) }()
 	}
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err

@@ -38,7 +38,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	forwarder, err := newForwarder(url, nil) //nolint:contextcheck // it is shut down below, it does not end with ctx
+	forwarder, err := newForwarder(url, nil)
 	if err != nil {
 		return errors.Join(err, stop())
 	}

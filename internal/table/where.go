@@ -194,7 +194,9 @@ func (w *where) metadataAmong(key string, values []string, containers bool) stri
 }
 
 // isContainer reports whether a term may be the text of a list or an object.
-func isContainer(term string) bool { return strings.HasPrefix(term, "[") || strings.HasPrefix(term, "{") }
+func isContainer(term string) bool {
+	return strings.HasPrefix(term, "[") || strings.HasPrefix(term, "{")
+}
 
 // among says that text is one of values.
 func (w *where) among(text string, values []string) string {
