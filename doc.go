@@ -37,9 +37,8 @@
 //
 // # The loggers
 //
-// [FileAuditLogger] appends to a file, [DatabaseAuditLogger] writes to a store (those
-// of the packages sqlite and postgres are to come), [NewWriterAuditLogger] writes to an
-// [io.Writer], and [NewBufferedAuditLogger] to a [Sink] of your own. All four are the
+// [FileAuditLogger] appends to a file, [DatabaseAuditLogger] writes to a store, which
+// the packages sqlite and postgres have, [NewWriterAuditLogger] writes to an [io.Writer], and [NewBufferedAuditLogger] to a [Sink] of your own. All four are the
 // same worker: Record encodes the event on the goroutine of its caller, into a batch
 // in memory; one goroutine writes full batches, and those that are older than
 // [BufferOptions].FlushInterval. [MultiLogger], [FilterLogger] and [SampleLogger]

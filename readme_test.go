@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// blocks returns the code blocks of README.md in a language.
-func blocks(t *testing.T, language string) []string {
+// blocks returns the code blocks of a page in a language.
+func blocks(t *testing.T, page, language string) []string {
 	t.Helper()
-	text, err := os.ReadFile("README.md")
+	text, err := os.ReadFile(page)
 	require.NoError(t, err)
 	var found []string
 	for _, match := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllSubmatch(text, -1) {
@@ -63,7 +63,7 @@ func run(t *testing.T, directory string, command ...string) string {
 }
 
 func TestTheProgramOfTheReadmeRuns(t *testing.T) {
-	program := blocks(t, "go")[0]
+	program := blocks(t, "README.md", "go")[0]
 	directory, binary := build(t, program)
 	require.Empty(t, run(t, directory, binary))
 	log, err := os.ReadFile(filepath.Join(directory, "permission.log"))
@@ -73,17 +73,17 @@ func TestTheProgramOfTheReadmeRuns(t *testing.T) {
 
 	// The line that it shows, but for id and time.
 	vary := regexp.MustCompile(`"id":"[^"]*","timestamp":"[^"]*"`)
-	shown := strings.TrimSpace(blocks(t, "json")[0])
+	shown := strings.TrimSpace(blocks(t, "README.md", "json")[0])
 	require.Equal(t, vary.ReplaceAllString(shown, ""), vary.ReplaceAllString(lines[1], ""))
 
 	// The command that it shows.
-	selected := run(t, directory, "sh", "-c", blocks(t, "sh")[0])
+	selected := run(t, directory, "sh", "-c", blocks(t, "README.md", "sh")[0])
 	require.Contains(t, selected, `"mallory"`)
 	require.NotContains(t, selected, `"alice"`)
 }
 
 func TestTheServiceOfTheReadmeShutsDownOnSIGTERM(t *testing.T) {
-	directory, binary := build(t, blocks(t, "go")[1])
+	directory, binary := build(t, blocks(t, "README.md", "go")[1])
 	cmd := exec.CommandContext(t.Context(), binary)
 	cmd.Dir = directory
 	cmd.Env = append(os.Environ(), "AUDIT_LOGGER=file:permission.log?flush_interval=3600")
