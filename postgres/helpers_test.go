@@ -47,6 +47,12 @@ func execute(tb testing.TB, dsn, statements string) {
 	})
 }
 
+// dropRole drops a role, with what it owns and may do in a database, if it is there.
+func dropRole(tb testing.TB, dsn, role string) {
+	tb.Helper()
+	execute(tb, dsn, "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '"+role+"') THEN DROP OWNED BY "+role+"; DROP ROLE "+role+"; END IF; END $$")
+}
+
 // count returns what a statement returns: one number.
 func count(tb testing.TB, dsn, statement string) (n int) {
 	tb.Helper()

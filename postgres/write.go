@@ -64,8 +64,8 @@ func (s *Store) copy(ctx context.Context, conn *pgx.Conn, batch []audit.Entry) e
 	}
 	sql := "COPY " + s.name.SQL() + " (" + strings.Join(table.Written, ", ") + ") FROM STDIN"
 	_, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(s.buffer), sql)
-	if cap(s.buffer) > 4*audit.MaxBatchBytes {
-		s.buffer = nil
+	if err != nil || cap(s.buffer) > 4*audit.MaxBatchBytes {
+		s.buffer = nil // after an error pgx may still be reading it
 	}
 	return err
 }

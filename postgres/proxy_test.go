@@ -1,0 +1,135 @@
+package postgres
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// proxy stands between a store and the server.
+type proxy struct {
+	dsn      string // leads through it
+	server   string // address
+	listener net.Listener
+	running  sync.WaitGroup
+
+	mu      sync.Mutex
+	refuse  bool                         // connections are closed at once
+	forward func(fromClient []byte) bool // false: the answer to this, and everything after it, is lost
+	open    map[net.Conn]bool
+}
+
+func newProxy(tb testing.TB, dsn string) *proxy {
+	tb.Helper()
+	u, err := url.Parse(dsn)
+	require.NoError(tb, err)
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
+	p := &proxy{server: u.Host, listener: listener, open: map[net.Conn]bool{}}
+	u.Host = listener.Addr().String()
+	p.dsn = u.String()
+	p.running.Go(p.accept)
+	tb.Cleanup(func() {
+		require.NoError(tb, listener.Close())
+		p.cut()
+		p.running.Wait()
+	})
+	return p
+}
+
+// set changes how the proxy behaves from now on, and cuts what is connected.
+func (p *proxy) set(refuse bool, forward func([]byte) bool) {
+	p.mu.Lock()
+	p.refuse, p.forward = refuse, forward
+	p.mu.Unlock()
+	p.cut()
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.open {
+		_ = conn.Close()
+	}
+}
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.running.Go(func() { p.serve(client) })
+	}
+}
+
+func (p *proxy) serve(client net.Conn) {
+	defer func() { _ = client.Close() }()
+	p.mu.Lock()
+	refuse := p.refuse
+	p.mu.Unlock()
+	if refuse {
+		return
+	}
+	server, err := new(net.Dialer).DialContext(context.Background(), "tcp", p.server)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	p.mu.Lock()
+	p.open[client], p.open[server] = true, true
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		delete(p.open, client)
+		delete(p.open, server)
+		p.mu.Unlock()
+	}()
+
+	lost := make(chan struct{}) // closed when answers are lost
+	p.running.Go(func() {
+		defer func() { _ = server.Close() }()
+		buffer := make([]byte, 64<<10)
+		for {
+			n, err := client.Read(buffer)
+			if err != nil {
+				return
+			}
+			p.mu.Lock()
+			forward := p.forward
+			p.mu.Unlock()
+			if forward != nil && !forward(buffer[:n]) {
+				select {
+				case <-lost:
+				default:
+					close(lost)
+				}
+			}
+			if _, err := server.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+	})
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := server.Read(buffer)
+		if err != nil {
+			return
+		}
+		select {
+		case <-lost:
+			_, _ = io.Copy(io.Discard, server) // until somebody gives up
+			return
+		default:
+		}
+		if _, err := client.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
