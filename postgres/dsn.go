@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -14,7 +15,7 @@ import (
 // parseDSN reads a dsn. Its errors show nothing of it: where the password of a
 // malformed one begins and ends, nobody knows.
 func parseDSN(dsn string) (*pgxpool.Config, error) {
-	if err := checkURL(dsn); err != nil {
+	if err := check(dsn); err != nil {
 		return nil, fmt.Errorf("postgres: open: malformed DSN: %w", err)
 	}
 	config, err := pgxpool.ParseConfig(dsn)
@@ -25,14 +26,28 @@ func parseDSN(dsn string) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// checkURL finds the passwords with special characters that leave a URL which means
-// something else: their rest would be taken for a port, a path or a fragment, and
-// end up in errors.
-func checkURL(dsn string) error {
-	_, rest, found := strings.Cut(dsn, "://")
-	if !found || !strings.HasPrefix(dsn, "postgres") {
-		return nil
+// keyword is a keyword with its value.
+var keyword = regexp.MustCompile(`(\w+)\s*=\s*(?:'(?:\\.|[^'\\])*'|(?:\\.|[^\s\\])*)`)
+
+// check finds the passwords with special characters that leave a DSN which means
+// something else: their rest would be taken for a host, a port, a path or another
+// keyword, and end up in errors.
+func check(dsn string) error {
+	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+		return checkURL(dsn)
 	}
+	seen := map[string]bool{}
+	for _, found := range keyword.FindAllStringSubmatch(dsn, -1) {
+		if seen[found[1]] {
+			return errors.New("a keyword is there twice: put the password in single quotes")
+		}
+		seen[found[1]] = true
+	}
+	return nil
+}
+
+func checkURL(dsn string) error {
+	_, rest, _ := strings.Cut(dsn, "://")
 	authority, after := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority, after = rest[:i], rest[i:]
@@ -40,6 +55,8 @@ func checkURL(dsn string) error {
 	switch {
 	case strings.Contains(rest, "#"):
 		return errors.New("a # must be written %23")
+	case strings.Count(authority, "@") > 1:
+		return errors.New("an @ in the user's name or the password must be written %40")
 	case !strings.Contains(authority, "@") && authority != "" && strings.Contains(after, "@"):
 		return errors.New("special characters of the password must be escaped: %2F for /, %3F for ?; and %40 for an @ after the host")
 	}

@@ -51,6 +51,13 @@ func (p *proxy) set(refuse bool, forward func([]byte) bool) {
 	p.cut()
 }
 
+// observe is set without a cut.
+func (p *proxy) observe(forward func([]byte) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.forward = forward
+}
+
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
