@@ -49,7 +49,7 @@ func originalRows(tb testing.TB, dsn string) (text string) {
 func TestTheOriginalsTableIsReadWhole(t *testing.T) {
 	dsn := newDatabase(t)
 	loadOriginal(t, dsn)
-	source, err := query.Open(t.Context(), dsn+"?table_name="+originalTable)
+	source, err := query.Open(t.Context(), withTable(t, dsn, originalTable))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, source.Close()) }()
 	requireOriginal(t, all(t, source, query.Filter{}))

@@ -38,6 +38,17 @@ func newDatabase(tb testing.TB) string {
 	return u.String()
 }
 
+// withTable names a table in a DSN, as query.Open and settings understand it.
+func withTable(tb testing.TB, dsn, table string) string {
+	tb.Helper()
+	u, err := url.Parse(dsn)
+	require.NoError(tb, err)
+	options := u.Query()
+	options.Set("table_name", table)
+	u.RawQuery = options.Encode()
+	return u.String()
+}
+
 // execute runs statements on a connection of their own.
 func execute(tb testing.TB, dsn, statements string) {
 	tb.Helper()
