@@ -19,12 +19,14 @@ func ExampleStore_Events() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer store.Close()
 	for event, err := range store.Events(ctx, query.Filter{Granted: query.No, Newest: true}) {
 		if err != nil {
 			log.Fatal(err)
 		}
 		fmt.Println(event.Timestamp, event.UserID, event.Action, event.Manager)
+	}
+	if err := store.Close(); err != nil {
+		log.Fatal(err)
 	}
 }
 
@@ -38,8 +40,11 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer logger.Close() // closes the store too
 	audit.ConfigureAuditLogger(logger)
+	// ... the service runs ...
+	if err := audit.Shutdown(ctx); err != nil { // closes the store too
+		log.Fatal(err)
+	}
 }
 
 // Those who migrate by hand put the table into a migration of theirs.

@@ -229,7 +229,7 @@ func openSource(t *testing.T, db *database, table string) *query.Handle {
 func read(t *testing.T, db *database, table string, filter query.Filter) []row {
 	t.Helper()
 	source := openSource(t, db, table)
-	defer source.Close()
+	defer func() { require.NoError(t, source.Close()) }()
 	rows := []row{}
 	for event, err := range source.Events(t.Context(), filter) {
 		require.NoError(t, err)
