@@ -15,12 +15,20 @@ import (
 // those who set SkipSchema and migrate by hand; of the indexes only the unique one on
 // event_id is indispensable.
 func Schema(tableName string) (string, error) {
-	name, err := table.ParseName(tableName)
+	name, indexes, err := table.CheckOptions(tableName, nil)
 	if err != nil {
 		return "", fmt.Errorf("postgres: %w", err)
 	}
-	indexes, _ := table.MetadataIndexes(nil)
-	return schema(name, indexes), nil
+	return definition(name, indexes).Create, nil
+}
+
+func definition(name table.Name, metadataIndexes []string) table.Definition {
+	return table.Definition{
+		Name:   name,
+		Create: schema(name, metadataIndexes),
+		Unique: uniqueIndex(name),
+		Types:  map[string]string{"event_id": "uuid", "sanitized": "jsonb"},
+	}
 }
 
 func schema(name table.Name, metadataIndexes []string) string {
@@ -68,90 +76,29 @@ func indexable(value string) string { return fmt.Sprintf("left(%s, %d)", value, 
 
 const indexed = 255 // characters
 
-// ensure makes the table what it must be for writing, unless it is known to be so.
+// ensure makes the table what it must be for writing, unless it is known to be so:
+// one process at a time.
 func (s *Store) ensure(ctx context.Context, conn *pgx.Conn) (table.Layout, error) {
-	s.ensuring.Lock()
-	defer s.ensuring.Unlock()
-	if s.layout != nil {
-		return *s.layout, nil
-	}
-	layout, missing, err := s.missing(ctx, conn)
-	if err == nil && missing != "" {
-		if s.options.SkipSchema {
-			return layout, fmt.Errorf("the table lacks what SkipSchema leaves to you; run:\n%s", missing)
-		}
-		if err = s.create(ctx, conn); err == nil {
-			layout, missing, err = s.missing(ctx, conn)
-		}
-		if err == nil && missing != "" {
-			err = fmt.Errorf("something of the same name is in the way of:\n%s", missing)
-		}
-	}
-	if err != nil {
-		return layout, fmt.Errorf("create or adopt the table: %w", err)
-	}
-	s.layout = &layout
-	return layout, nil
-}
-
-// forget makes the next write look at the table again.
-func (s *Store) forget() {
-	s.ensuring.Lock()
-	defer s.ensuring.Unlock()
-	s.layout = nil
-}
-
-// create creates or alters the table, one process at a time.
-func (s *Store) create(ctx context.Context, conn *pgx.Conn) error {
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		lock := fnv.New64a()
-		lock.Write([]byte("permaudit " + s.name.SQL()))
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lock.Sum64())); err != nil { //nolint:gosec // G115: any number will do
+	inspect := func() (table.Layout, error) { return inspect(ctx, conn, s.reader.Table) }
+	return s.keeper.Ensure(inspect, func(missing func(table.Inspect) (string, error)) error {
+		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			lock := fnv.New64a()
+			lock.Write([]byte("permaudit " + s.reader.Table.SQL()))
+			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lock.Sum64())); err != nil { //nolint:gosec // G115: any number will do
+				return err
+			}
+			statements, err := missing(inspect)
+			if err == nil && statements != "" {
+				_, err = tx.Exec(ctx, statements, pgx.QueryExecModeSimpleProtocol) // several at once
+			}
 			return err
-		}
-		_, missing, err := s.missing(ctx, conn) // somebody may have been faster
-		if err == nil && missing != "" {
-			_, err = tx.Exec(ctx, missing, pgx.QueryExecModeSimpleProtocol) // several statements
-		}
-		return err
+		})
 	})
 }
 
-// missing returns the SQL that makes the table what it must be; "": it is.
-func (s *Store) missing(ctx context.Context, q queryer) (table.Layout, string, error) {
-	layout, err := inspect(ctx, q, s.name)
-	if err != nil {
-		return layout, "", err
-	}
-	if len(layout.Columns) == 0 {
-		return layout, schema(s.name, s.options.MetadataIndexes), nil
-	}
-	if err := layout.Check(s.name); err != nil {
-		return layout, "", err
-	}
-	var b strings.Builder
-	for _, column := range layout.Lacking() {
-		kind := map[string]string{"event_id": "uuid", "sanitized": "jsonb"}[column]
-		fmt.Fprintf(&b, "ALTER TABLE %s ADD COLUMN %s %s;\n", s.name.SQL(), column, kind)
-	}
-	if !layout.Unique {
-		b.WriteString(uniqueIndex(s.name))
-	}
-	return layout, b.String(), nil
-}
-
-// readLayout looks at the table for a reading, which creates nothing.
-func (s *Store) readLayout(ctx context.Context) (table.Layout, error) {
-	layout, err := inspect(ctx, s.pool, s.name)
-	switch {
-	case err != nil:
-		return layout, err
-	case len(layout.Columns) > 0:
-		return layout, nil
-	case s.options.ReadOnly || s.options.SkipSchema:
-		return layout, fmt.Errorf("there is no table %s", s.name)
-	}
-	return layout, table.ErrNoTable
+// layout looks at the table for a reading.
+func (s *Store) layout(ctx context.Context) (table.Layout, error) {
+	return inspect(ctx, s.pool, s.reader.Table)
 }
 
 // queryer is a pool, a connection or a transaction.

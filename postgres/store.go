@@ -9,7 +9,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,15 +40,12 @@ type Options struct {
 // while it is written, and concurrently. Open and New make Stores; the zero Store
 // is of no use.
 type Store struct {
-	name    table.Name
 	options Options
+	keeper  table.Keeper
 	reader  table.Reader
 	pool    *pgxpool.Pool
 	secrets secrets
 	close   func()
-
-	ensuring sync.Mutex
-	layout   *table.Layout // of the table, once it is as it must be; guarded by ensuring
 
 	// Of WriteBatch, which is never called concurrently:
 	unsure bool   // the batch may be there: its outcome is unknown
@@ -125,16 +121,16 @@ func newStore(options *Options) (*Store, error) {
 	if options != nil {
 		s.options = *options
 	}
-	var wrongName, wrongIndex error
-	s.name, wrongName = table.ParseName(s.options.TableName)
-	s.options.MetadataIndexes, wrongIndex = table.MetadataIndexes(s.options.MetadataIndexes)
-	if err := errors.Join(wrongName, wrongIndex); err != nil {
+	name, indexes, err := table.CheckOptions(s.options.TableName, s.options.MetadataIndexes)
+	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
+	s.keeper = table.Keeper{Definition: definition(name, indexes), Skip: s.options.SkipSchema}
 	s.reader = table.Reader{
 		Dialect:    dialect{},
-		Table:      s.name,
-		Layout:     s.readLayout,
+		Table:      name,
+		Must:       s.options.ReadOnly || s.options.SkipSchema,
+		Layout:     s.layout,
 		Query:      s.query,
 		Failed:     s.failed,
 		CreatedSQL: "created_at",
@@ -162,7 +158,7 @@ func (s *Store) use(pool *pgxpool.Pool) {
 	if !strings.HasPrefix(host, "/") {
 		host = net.JoinHostPort(host, strconv.Itoa(int(connection.Port)))
 	}
-	s.reader.Place = "database " + cmp.Or(connection.Database, connection.User) + " on " + host + " table " + s.name.String()
+	s.reader.Place = "database " + cmp.Or(connection.Database, connection.User) + " on " + host + " table " + s.reader.Table.String()
 }
 
 // Ping connects to the database and does what the first WriteBatch would do: it
@@ -170,11 +166,7 @@ func (s *Store) use(pool *pgxpool.Pool) {
 // it returns an error unless the table is there.
 func (s *Store) Ping(ctx context.Context) error {
 	if s.options.ReadOnly {
-		layout, err := s.readLayout(ctx)
-		if err == nil {
-			err = layout.Check(s.name)
-		}
-		return s.failed("ping", err)
+		return s.failed("ping", s.reader.Check(ctx))
 	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {

@@ -31,7 +31,7 @@ func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
 		return s.failed("write to", err)
 	}
 	if err := s.write(ctx, conn.Conn(), layout.Fit(batch)); err != nil {
-		s.forget()
+		s.keeper.Forget()
 		refused := isRefusal(err)
 		s.unsure = s.unsure || !refused
 		err = s.failed("write to", err)
@@ -62,7 +62,7 @@ func (s *Store) copy(ctx context.Context, conn *pgx.Conn, batch []audit.Entry) e
 	for i := range batch {
 		s.buffer = appendRow(s.buffer, &batch[i])
 	}
-	sql := "COPY " + s.name.SQL() + " (" + strings.Join(table.Written, ", ") + ") FROM STDIN"
+	sql := "COPY " + s.reader.Table.SQL() + " (" + strings.Join(table.Written, ", ") + ") FROM STDIN"
 	_, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(s.buffer), sql)
 	if err != nil || cap(s.buffer) > 4*audit.MaxBatchBytes {
 		s.buffer = nil // after an error pgx may still be reading it
@@ -155,7 +155,7 @@ func (s *Store) insert(ctx context.Context, conn *pgx.Conn, batch []audit.Entry)
 	for i := range columns {
 		args[i] = columns[i]
 	}
-	_, err := conn.Exec(ctx, "INSERT INTO "+s.name.SQL()+" ("+strings.Join(table.Written, ", ")+`)
+	_, err := conn.Exec(ctx, "INSERT INTO "+s.reader.Table.SQL()+" ("+strings.Join(table.Written, ", ")+`)
 SELECT e1::uuid, e2::timestamptz, e3, e4::jsonb, e5::boolean, e6::boolean, e7, e8, e9, e10::jsonb, e11::jsonb, e12::jsonb
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
 	$7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])

@@ -16,12 +16,20 @@ import (
 // those who set SkipSchema and migrate by hand; of the indexes only the unique one on
 // event_id is indispensable.
 func Schema(tableName string) (string, error) {
-	name, err := table.ParseName(tableName)
+	name, indexes, err := table.CheckOptions(tableName, nil)
 	if err != nil {
 		return "", fmt.Errorf("sqlite: %w", err)
 	}
-	indexes, _ := table.MetadataIndexes(nil)
-	return schema(name, indexes), nil
+	return definition(name, indexes).Create, nil
+}
+
+func definition(name table.Name, metadataIndexes []string) table.Definition {
+	return table.Definition{
+		Name:   name,
+		Create: schema(name, metadataIndexes),
+		Unique: uniqueIndex(name),
+		Types:  map[string]string{"event_id": "TEXT", "sanitized": "TEXT"},
+	}
 }
 
 func schema(name table.Name, metadataIndexes []string) string {
@@ -69,78 +77,21 @@ func indexSQL(name table.Name, suffix string) string {
 
 // ensure makes the table what it must be for writing, unless it is known to be so.
 func (s *Store) ensure(ctx context.Context, conn *sql.Conn) (table.Layout, error) {
-	s.ensuring.Lock()
-	defer s.ensuring.Unlock()
-	if s.layout != nil {
-		return *s.layout, nil
-	}
-	layout, missing, err := s.missing(ctx, conn)
-	if err == nil && missing != "" {
-		if s.options.SkipSchema {
-			return layout, fmt.Errorf("the table lacks what SkipSchema leaves to you; run:\n%s", missing)
-		}
-		err = inTransaction(ctx, conn, func() error {
-			_, missing, err := s.missing(ctx, conn) // somebody may have been faster
-			if err == nil {
-				_, err = conn.ExecContext(ctx, missing)
+	inspect := func() (table.Layout, error) { return inspect(ctx, conn, s.reader.Table) }
+	return s.keeper.Ensure(inspect, func(missing func(table.Inspect) (string, error)) error {
+		return inTransaction(ctx, conn, func() error {
+			statements, err := missing(inspect)
+			if err == nil && statements != "" {
+				_, err = conn.ExecContext(ctx, statements)
 			}
 			return err
 		})
-		if err == nil {
-			layout, missing, err = s.missing(ctx, conn)
-		}
-		if err == nil && missing != "" {
-			err = fmt.Errorf("something of the same name is in the way of:\n%s", missing)
-		}
-	}
-	if err != nil {
-		return layout, fmt.Errorf("create or adopt the table: %w", err)
-	}
-	s.layout = &layout
-	return layout, nil
+	})
 }
 
-// forget makes the next write look at the table again.
-func (s *Store) forget() {
-	s.ensuring.Lock()
-	defer s.ensuring.Unlock()
-	s.layout = nil
-}
-
-// missing returns the SQL that makes the table what it must be; "": it is.
-func (s *Store) missing(ctx context.Context, q queryer) (table.Layout, string, error) {
-	layout, err := inspect(ctx, q, s.name)
-	if err != nil {
-		return layout, "", err
-	}
-	if len(layout.Columns) == 0 {
-		return layout, schema(s.name, s.options.MetadataIndexes), nil
-	}
-	if err := layout.Check(s.name); err != nil {
-		return layout, "", err
-	}
-	var b strings.Builder
-	for _, column := range layout.Lacking() {
-		fmt.Fprintf(&b, "ALTER TABLE %s ADD COLUMN %s TEXT;\n", s.name.SQL(), column)
-	}
-	if !layout.Unique {
-		b.WriteString(uniqueIndex(s.name))
-	}
-	return layout, b.String(), nil
-}
-
-// readLayout looks at the table for a reading, which creates nothing.
-func (s *Store) readLayout(ctx context.Context) (table.Layout, error) {
-	layout, err := inspect(ctx, s.reads, s.name)
-	switch {
-	case err != nil:
-		return layout, err
-	case len(layout.Columns) > 0:
-		return layout, nil
-	case s.options.ReadOnly || s.options.SkipSchema:
-		return layout, fmt.Errorf("there is no table %s", s.name)
-	}
-	return layout, table.ErrNoTable
+// layout looks at the table for a reading.
+func (s *Store) layout(ctx context.Context) (table.Layout, error) {
+	return inspect(ctx, s.reads, s.reader.Table)
 }
 
 // queryer is a database or a connection.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sync"
 	"time"
 
 	"github.com/permaudit/audit"
@@ -36,16 +35,14 @@ type Options struct {
 // while it is written, and concurrently. Open and New make Stores; the zero Store
 // is of no use.
 type Store struct {
-	name    table.Name
 	options Options
+	keeper  table.Keeper
 	reader  table.Reader
 	writes  *sql.DB
 	reads   *sql.DB // the same, where there can be one connection only
 	close   func() error
 
-	ensuring sync.Mutex
-	layout   *table.Layout // of the table, once it is as it must be; guarded by ensuring
-	args     []any         // of WriteBatch, which is never called concurrently
+	args []any // of WriteBatch, which is never called concurrently
 }
 
 var (
@@ -111,16 +108,16 @@ func newStore(options *Options) (*Store, error) {
 	if options != nil {
 		s.options = *options
 	}
-	var wrongName, wrongIndex error
-	s.name, wrongName = table.ParseName(s.options.TableName)
-	s.options.MetadataIndexes, wrongIndex = table.MetadataIndexes(s.options.MetadataIndexes)
-	if err := errors.Join(wrongName, wrongIndex); err != nil {
+	name, indexes, err := table.CheckOptions(s.options.TableName, s.options.MetadataIndexes)
+	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
+	s.keeper = table.Keeper{Definition: definition(name, indexes), Skip: s.options.SkipSchema}
 	s.reader = table.Reader{
-		Dialect:    dialect{s.options.MetadataIndexes},
-		Table:      s.name,
-		Layout:     s.readLayout,
+		Dialect:    dialect{indexes},
+		Table:      name,
+		Must:       s.options.ReadOnly || s.options.SkipSchema,
+		Layout:     s.layout,
 		Query:      s.query,
 		Failed:     s.failed,
 		CreatedSQL: "coalesce(CAST(created_at AS text), '')",
@@ -133,18 +130,16 @@ func newStore(options *Options) (*Store, error) {
 }
 
 // setPlace says where the table is, for errors.
-func (s *Store) setPlace(database string) { s.reader.Place = database + " table " + s.name.String() }
+func (s *Store) setPlace(database string) {
+	s.reader.Place = database + " table " + s.reader.Table.String()
+}
 
 // Ping connects to the database and does what the first WriteBatch would do: it
 // creates the table, or adopts one of general_manager's. With ReadOnly or SkipSchema
 // it returns an error unless the table is there.
 func (s *Store) Ping(ctx context.Context) error {
 	if s.options.ReadOnly {
-		layout, err := s.readLayout(ctx)
-		if err == nil {
-			err = layout.Check(s.name)
-		}
-		return s.failed("ping", err)
+		return s.failed("ping", s.reader.Check(ctx))
 	}
 	conn, err := s.writes.Conn(ctx)
 	if err != nil {

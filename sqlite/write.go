@@ -35,7 +35,7 @@ func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
 	}
 	batch = layout.Fit(batch)
 	if err := inTransaction(ctx, conn, func() error { return s.insert(ctx, conn, batch) }); err != nil {
-		s.forget()
+		s.keeper.Forget()
 		refused := isRefusal(err)
 		err = s.failed("write to", err)
 		if refused {
@@ -52,7 +52,7 @@ func (s *Store) insert(ctx context.Context, conn *sql.Conn, batch []audit.Entry)
 		if len(batch) < rows {
 			continue
 		}
-		statement, err := conn.PrepareContext(ctx, insertSQL(s.name, rows))
+		statement, err := conn.PrepareContext(ctx, insertSQL(s.reader.Table, rows))
 		if err != nil {
 			return err
 		}

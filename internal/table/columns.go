@@ -24,9 +24,12 @@ type Layout struct {
 	Unique  bool           // there is a unique index on event_id alone
 }
 
-// Check returns an error unless the table is one of events, ours or
+// Check returns an error unless the table is there, and one of events, ours or
 // general_manager's.
 func (l Layout) Check(name Name) error {
+	if len(l.Columns) == 0 {
+		return fmt.Errorf("there is no table %s", name)
+	}
 	var missing []string
 	for _, column := range append([]string{"id"}, original...) {
 		if _, found := l.Columns[column]; !found {
@@ -39,8 +42,8 @@ func (l Layout) Check(name Name) error {
 	return nil
 }
 
-// Lacking returns the columns that general_manager's table has not.
-func (l Layout) Lacking() []string {
+// lacking returns the columns that general_manager's table has not.
+func (l Layout) lacking() []string {
 	return slices.DeleteFunc(slices.Clone(added), l.has)
 }
 

@@ -2,7 +2,6 @@ package table
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -21,9 +20,6 @@ const (
 	pageBytes = 4 << 20
 )
 
-// ErrNoTable says that there is nothing to read yet.
-var ErrNoTable = errors.New("the table does not exist")
-
 // Reader reads the events of a table. No statement is open while its caller looks
 // at an event.
 type Reader struct {
@@ -31,8 +27,10 @@ type Reader struct {
 	Table   Name
 	Place   string // the database and the table, for errors
 
-	// Layout looks at the table. Its error may be ErrNoTable, which reads as
-	// a table without rows.
+	// Must is set if a table that is not there is an error; otherwise it reads as
+	// one without rows.
+	Must bool
+	// Layout looks at the table.
 	Layout func(ctx context.Context) (Layout, error)
 	// Query runs a statement, and calls row for each row until that returns false.
 	Query func(ctx context.Context, sql string, args []any, row func(Scan) (more bool, err error)) error
@@ -61,14 +59,23 @@ func (r *Reader) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.Per
 	}
 }
 
+// Check returns an error unless the table is there, and one of events.
+func (r *Reader) Check(ctx context.Context) error {
+	layout, err := r.Layout(ctx)
+	if err != nil {
+		return err
+	}
+	return layout.Check(r.Table)
+}
+
 // read yields the events. An error of its own is still to be yielded.
 func (r *Reader) read(ctx context.Context, f query.Filter, yield func(audit.PermissionAuditEvent, error) bool) error {
 	layout, err := r.Layout(ctx)
 	switch {
-	case errors.Is(err, ErrNoTable):
-		return ctx.Err()
 	case err != nil:
 		return err
+	case len(layout.Columns) == 0 && !r.Must:
+		return ctx.Err()
 	}
 	if err := layout.Check(r.Table); err != nil {
 		return err

@@ -1,0 +1,108 @@
+package table
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// Definition is the SQL of one database for one table.
+type Definition struct {
+	Name   Name
+	Create string            // makes the table and its indexes
+	Unique string            // makes the unique index on event_id
+	Types  map[string]string // of the columns that general_manager's table lacks
+}
+
+// missing returns the SQL that makes a table what it must be; "": it is.
+func (d *Definition) missing(layout Layout) (string, error) {
+	if len(layout.Columns) == 0 {
+		return d.Create, nil
+	}
+	if err := layout.Check(d.Name); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, column := range layout.lacking() {
+		fmt.Fprintf(&b, "ALTER TABLE %s ADD COLUMN %s %s;\n", d.Name.SQL(), column, d.Types[column])
+	}
+	if !layout.Unique {
+		b.WriteString(d.Unique)
+	}
+	return b.String(), nil
+}
+
+// Keeper makes a table what it must be for writing, and remembers that it is.
+type Keeper struct {
+	Definition
+
+	Skip bool // somebody else makes it
+
+	mu     sync.Mutex
+	layout *Layout // nil: nobody has looked
+}
+
+// Inspect looks at a table; without columns there is none.
+type Inspect func() (Layout, error)
+
+// Ensure returns the layout of the table. If something is missing, alter is called:
+// in a transaction that excludes others it looks at the table again and runs the SQL
+// that missing returns, unless that is "".
+func (k *Keeper) Ensure(inspect Inspect, alter func(missing func(Inspect) (string, error)) error) (Layout, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.layout != nil {
+		return *k.layout, nil
+	}
+	layout, err := k.ensure(inspect, alter)
+	if err != nil {
+		return layout, fmt.Errorf("create or adopt the table: %w", err)
+	}
+	k.layout = &layout
+	return layout, nil
+}
+
+func (k *Keeper) ensure(inspect Inspect, alter func(func(Inspect) (string, error)) error) (Layout, error) {
+	look := func() (layout Layout, missing string, err error) {
+		if layout, err = inspect(); err == nil {
+			missing, err = k.missing(layout)
+		}
+		return layout, missing, err
+	}
+	layout, missing, err := look()
+	switch {
+	case err != nil || missing == "":
+		return layout, err
+	case k.Skip:
+		return layout, fmt.Errorf("it lacks what SkipSchema leaves to you; run:\n%s", missing)
+	}
+	err = alter(func(inspect Inspect) (string, error) {
+		layout, err := inspect()
+		if err != nil {
+			return "", err
+		}
+		return k.missing(layout)
+	})
+	if err == nil {
+		layout, missing, err = look()
+	}
+	if err == nil && missing != "" {
+		err = fmt.Errorf("something of the same name is in the way of:\n%s", missing)
+	}
+	return layout, err
+}
+
+// Forget makes the next Ensure look at the table again.
+func (k *Keeper) Forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.layout = nil
+}
+
+// CheckOptions checks the options that stores have in common.
+func CheckOptions(tableName string, metadataIndexes []string) (Name, []string, error) {
+	name, wrongName := ParseName(tableName)
+	indexes, wrongIndex := MetadataIndexes(metadataIndexes)
+	return name, indexes, errors.Join(wrongName, wrongIndex)
+}
