@@ -3,8 +3,6 @@
 package sqlite
 
 import (
-	"context"
-	"path/filepath"
 	"testing"
 
 	"github.com/permaudit/audit"
@@ -12,29 +10,6 @@ import (
 	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 )
-
-// entries are events as a logger hands them to a store.
-func entries(tb testing.TB, events ...audit.PermissionAuditEvent) []audit.Entry {
-	tb.Helper()
-	batch := make([]audit.Entry, len(events))
-	for i, event := range events {
-		entry, err := audit.NewEntry(context.Background(), event)
-		require.NoError(tb, err)
-		batch[i] = entry
-	}
-	return batch
-}
-
-// openTest opens a store that is closed with the test.
-func openTest(tb testing.TB, path string, options *Options) *Store {
-	tb.Helper()
-	store, err := Open(context.Background(), path, options)
-	require.NoError(tb, err)
-	tb.Cleanup(func() { require.NoError(tb, store.Close()) })
-	return store
-}
-
-func newPath(tb testing.TB) string { return filepath.Join(tb.TempDir(), "audit.db") }
 
 func TestFileIsASource(t *testing.T) {
 	audittest.TestSource(t, func(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
