@@ -1,0 +1,156 @@
+//go:build cgo
+
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/table"
+	"github.com/permaudit/audit/query"
+	"github.com/stretchr/testify/require"
+)
+
+// plans are what SQLite means to do for a reading: a line for each step of the first
+// page.
+func plans(tb testing.TB, store *Store, f query.Filter) []string {
+	tb.Helper()
+	var steps []string
+	run := store.reader.Query
+	store.reader.Query = func(ctx context.Context, statement string, args []any, row func(table.Scan) (bool, error)) error {
+		if strings.Contains(statement, " WHERE ") && steps == nil {
+			rows, err := store.reads.QueryContext(ctx, "EXPLAIN QUERY PLAN "+statement, args...)
+			require.NoError(tb, err)
+			defer func() { require.NoError(tb, rows.Close()) }()
+			for rows.Next() {
+				var id, parent, unused int
+				var detail sql.NullString
+				require.NoError(tb, rows.Scan(&id, &parent, &unused, &detail))
+				steps = append(steps, detail.String)
+			}
+			require.NoError(tb, rows.Err())
+		}
+		return run(ctx, statement, args, row)
+	}
+	defer func() { store.reader.Query = run }()
+	read(tb, store, f)
+	return steps
+}
+
+// decisions is a store with many rows, of which each filter below selects few.
+func decisions(tb testing.TB, options *Options) *Store {
+	tb.Helper()
+	store := openTest(tb, newPath(tb), options)
+	events := numbered(1000)
+	for i := range events {
+		e := &events[i]
+		e.Granted, e.Bypassed = i%10 != 0, i%100 == 1
+		e.UserID = "u" + e.Manager
+		e.Metadata = map[string]any{"request_id": []any{e.Manager, i, i%2 == 0, nil, 0.5}[i%5], "trace_id": e.Manager}
+		e.Timestamp = time.Date(2026, 11, 23, 0, i, 0, 0, time.UTC)
+	}
+	require.NoError(tb, store.WriteBatch(tb.Context(), entries(tb, events...)))
+	return store
+}
+
+func TestFiltersUseTheirIndexes(t *testing.T) {
+	store := decisions(t, &Options{MetadataIndexes: []string{"request_id", "trace_id"}})
+	in := func(values ...string) query.Terms { return query.Terms{In: values} }
+	metadata := func(key string, values ...string) query.Filter {
+		return query.Filter{Metadata: map[string]query.Terms{key: in(values...)}}
+	}
+	for name, row := range map[string]struct {
+		filter query.Filter
+		index  string
+		found  int
+	}{
+		"user":               {query.Filter{User: in("um7")}, "user_id_created_at", 1},
+		"users":              {query.Filter{User: in("um7", "um8", "um9")}, "user_id_created_at", 3},
+		"denied, manager":    {query.Filter{Granted: query.No, Manager: in("m10")}, "denied", 1},
+		"denied, managers":   {query.Filter{Granted: query.No, Manager: in("m10", "m11", "m20"), Action: in("update")}, "denied", 2},
+		"bypassed":           {query.Filter{Bypassed: query.Yes}, "bypassed", 10},
+		"request, a string":  {metadata("request_id", "m5"), "metadata_request_id", 1},
+		"request, a number":  {metadata("request_id", "6"), "metadata_request_id", 1},
+		"request, true":      {metadata("request_id", "true"), "metadata_request_id", 100},
+		"request, false":     {metadata("request_id", "false"), "metadata_request_id", 100},
+		"request, fraction":  {metadata("request_id", "0.5"), "metadata_request_id", 200},
+		"requests":           {metadata("request_id", "m5", "6", "none"), "metadata_request_id", 2},
+		"trace":              {metadata("trace_id", "m5"), "metadata_trace_id", 1},
+		"newest of a user":   {query.Filter{User: in("um7"), Newest: true, Limit: 1}, "user_id_created_at", 1},
+		"newest of requests": {query.Filter{Metadata: metadata("request_id", "m5").Metadata, Newest: true}, "metadata_request_id", 1},
+	} {
+		steps := plans(t, store, row.filter)
+		require.NotEmpty(t, steps, name)
+		require.True(t, slices.ContainsFunc(steps, func(step string) bool {
+			return strings.Contains(step, "USING INDEX permission_audit_log_"+row.index+" ") || strings.HasSuffix(step, "USING INDEX permission_audit_log_"+row.index)
+		}), "%s: %q", name, steps)
+		require.Len(t, read(t, store, row.filter), row.found, name)
+	}
+}
+
+// Without an index the answer is the same.
+func TestFiltersNeedNoIndex(t *testing.T) {
+	indexed, plain := decisions(t, nil), decisions(t, &Options{MetadataIndexes: []string{}})
+	require.Len(t, indexes(t, indexed), 6)
+	require.Len(t, indexes(t, plain), 5)
+	for _, value := range []string{"m5", "6", "true", "false", "0.5", "0.50", "1", "", "none", "[", "9223372036854775808", "1e999"} {
+		f := query.Filter{Metadata: map[string]query.Terms{"request_id": {In: []string{value}}}}
+		require.Equal(t, managers(t, plain, f), managers(t, indexed, f), value)
+	}
+}
+
+// An index holds numbers as SQLite understands them; a filter compares them as they
+// are written.
+func TestAnIndexFindsNumbersOfEveryForm(t *testing.T) {
+	store := openTest(t, ":memory:", nil)
+	numbers := []string{
+		"0", "-0", "1", "-1", "1.0", "1e0", "1e21", "1e+21", "9223372036854775807", "9223372036854775808", "18446744073709551615", "-9223372036854775809",
+		"123456789012345678901234567890", "0.1", "1e-400", "1e999", "-1e999", "5e-324", "9007199254740993", "3.141592653589793238462643383279",
+	}
+	for _, number := range numbers {
+		batch := entries(t, event(number))
+		batch[0].Metadata = []byte(`{"request_id":` + number + `}`)
+		require.NoError(t, store.WriteBatch(t.Context(), batch))
+	}
+	for _, number := range numbers {
+		f := query.Filter{Metadata: map[string]query.Terms{"request_id": {In: []string{number}}}}
+		require.Equal(t, []string{number}, managers(t, store, f))
+	}
+}
+
+func TestMetadataIndexesAreChecked(t *testing.T) {
+	for _, keys := range [][]string{{""}, {"a b"}, {"a'b"}, {`a"b`}, {"a.b"}, {"é"}, {"a", "a"}, {strings.Repeat("x", 64)}} {
+		_, err := Open(t.Context(), ":memory:", &Options{MetadataIndexes: keys})
+		require.ErrorContains(t, err, "sqlite: metadata index", keys)
+	}
+	keys := []string{audit.MetadataTraceID, "Key_9", strings.Repeat("x", 63)}
+	store := openTest(t, ":memory:", &Options{MetadataIndexes: keys})
+	keys[0] = "changed"
+	require.NoError(t, store.Ping(t.Context()))
+	require.Contains(t, indexes(t, store), "permission_audit_log_metadata_trace_id")
+	require.Contains(t, indexes(t, store), "permission_audit_log_metadata_Key_9")
+	require.Len(t, indexes(t, store), 8)
+}
+
+func TestALongTableNameHasIndexesOfItsOwn(t *testing.T) {
+	path := newPath(t)
+	one, other := strings.Repeat("t", 62)+"1", strings.Repeat("t", 62)+"2"
+	seen := map[string]bool{}
+	for _, name := range []string{one, other} {
+		store := openTest(t, path, &Options{TableName: name})
+		require.NoError(t, store.WriteBatch(t.Context(), entries(t, event(name))))
+		require.Equal(t, []string{name}, managers(t, store, everything))
+		names := indexes(t, store)
+		require.Len(t, names, 6)
+		for _, index := range names {
+			require.LessOrEqual(t, len(index), 63)
+			require.False(t, seen[index], index)
+			seen[index] = true
+		}
+	}
+}
