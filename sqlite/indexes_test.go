@@ -61,6 +61,7 @@ func decisions(tb testing.TB, options *Options) *Store {
 func TestFiltersUseTheirIndexes(t *testing.T) {
 	store := decisions(t, &Options{MetadataIndexes: []string{"request_id", "trace_id"}})
 	in := func(values ...string) query.Terms { return query.Terms{In: values} }
+	at := func(minute int) time.Time { return time.Date(2026, 11, 23, 0, minute, 0, 0, time.UTC) }
 	metadata := func(key string, values ...string) query.Filter {
 		return query.Filter{Metadata: map[string]query.Terms{key: in(values...)}}
 	}
@@ -73,7 +74,8 @@ func TestFiltersUseTheirIndexes(t *testing.T) {
 		"users":              {query.Filter{User: in("um7", "um8", "um9")}, "user_id_created_at", 3},
 		"denied, manager":    {query.Filter{Granted: query.No, Manager: in("m10")}, "denied", 1},
 		"denied, managers":   {query.Filter{Granted: query.No, Manager: in("m10", "m11", "m20"), Action: in("update")}, "denied", 2},
-		"bypassed":           {query.Filter{Bypassed: query.Yes}, "bypassed", 10},
+		"bypassed in a time": {query.Filter{Bypassed: query.Yes, Since: at(0), Until: at(481)}, "bypassed", 5},
+		"in a time":          {query.Filter{Since: at(481), Until: at(483)}, "created_at", 2},
 		"request, a string":  {metadata("request_id", "m5"), "metadata_request_id", 1},
 		"request, a number":  {metadata("request_id", "6"), "metadata_request_id", 1},
 		"request, true":      {metadata("request_id", "true"), "metadata_request_id", 100},
