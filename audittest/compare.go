@@ -38,6 +38,31 @@ func differences(want, got audit.PermissionAuditEvent) []string {
 	return found
 }
 
+// compareSequences says where the ids of got differ from those of want; "": nowhere.
+func compareSequences(want, got []audit.PermissionAuditEvent) string {
+	_, wanted := byID(want)
+	first, count := byID(got)
+	for _, event := range got {
+		if n := count[event.ID]; n > 1 {
+			return fmt.Sprintf("an event is there %d times: %s", n, shortly(event))
+		}
+		if wanted[event.ID] == 0 {
+			return "an event is there that should not be: " + shortly(event)
+		}
+	}
+	for _, event := range want {
+		if _, found := first[event.ID]; !found {
+			return "an event is missing: " + shortly(event)
+		}
+	}
+	for i, event := range want {
+		if got[i].ID != event.ID {
+			return fmt.Sprintf("the events are in another order: number %d is %s, should be %s", i+1, shortly(got[i]), shortly(event))
+		}
+	}
+	return ""
+}
+
 // goText is a value of an event for a failure: its type where that may be at fault,
 // never a struct's fields.
 func goText(value any) string {

@@ -73,13 +73,15 @@ func describe(event audit.PermissionAuditEvent) string {
 }
 
 // shortly is describe for events that were made to be long.
-func shortly(event audit.PermissionAuditEvent) string {
+func shortly(event audit.PermissionAuditEvent) string { return shortened(describe(event)) }
+
+// shortened is the beginning of a text that may be long.
+func shortened(text string) string {
 	const most = 300
-	text := []rune(describe(event))
-	if len(text) > most {
-		text = append(text[:most], '.', '.', '.')
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "..."
 	}
-	return string(text)
+	return text
 }
 
 // userText is the user's id, or else the representation.

@@ -1,5 +1,5 @@
-// Package audittest helps to test code that makes permission decisions, and loggers
-// and sources of one's own.
+// Package audittest helps to test code that makes permission decisions, and loggers,
+// sinks and sources of one's own.
 //
 // # Decisions
 //
@@ -71,6 +71,51 @@
 //   - ShutdownObeysContext: Shutdown returns soon after its context has ended.
 //   - RecordAfterShutdown: it returns audit.ErrClosed, and stores nothing.
 //
+// # Sinks
+//
+// [TestSink] checks that a sink, be it a store or not, keeps the contract of
+// [audit.Sink]:
+//
+//	func TestMyStore(t *testing.T) {
+//		audittest.TestSink(t, func(tb testing.TB) (audit.Sink, query.Source) {
+//			store, err := mydb.Open(filepath.Join(tb.TempDir(), "audit.db"))
+//			if err != nil {
+//				tb.Fatal(err)
+//			}
+//			return store, store
+//		})
+//	}
+//
+// The second value is the [query.Source] from which what was stored is read back, at
+// any time before Close. If it is nil, only errors, panics, hangs and data races are
+// found, and the cases that need more are skipped.
+//
+// Run it with the race detector. The cases are:
+//
+//   - Delivers: what was written can be read back, every field of it; null, empty and
+//     nested values too.
+//   - Repaired: so can what audit.NewEntry makes of hostile events: odd characters, the
+//     longest texts and metadata, the first and the last year.
+//   - Order: events stand in the order in which they were written, whatever their ids
+//     and timestamps are.
+//   - EmptyBatch: a batch without entries is no error, and stores nothing.
+//   - Large: 4096 entries at once, and 1 MiB of them.
+//   - Repeated: a batch that comes again is no error; nothing is doubled or changed,
+//     even if other content comes under the same ids.
+//   - PartlyRepeated: of old and new entries in one batch the new ones are stored, in
+//     order.
+//   - RepeatedInBatch: an entry that comes twice in a batch is stored once.
+//   - KeepsNothing: the batch is overwritten after WriteBatch; the log does not change
+//     with it.
+//   - ChangesNothing: the batch is not changed, be it stored, skipped or refused.
+//   - ContextDone: WriteBatch returns soon when its context has ended before or ends
+//     meanwhile. After an error all of the batch is stored or nothing; when it comes
+//     again, each event is there once.
+//   - CancelledHalfway: the same, at many moments.
+//   - ReadsMeanwhile: events are read while batches are written: without errors, in
+//     order, none twice.
+//   - Closes: Close returns nil, also if nothing was written.
+//
 // # Sources
 //
 // [TestSource] checks that a source keeps the contract of [query.Source], and yields
@@ -112,5 +157,5 @@
 //   - ContextDone: the last pair is the cause, and nothing comes behind it.
 //   - Concurrent: several goroutines ask at once.
 //
-// A failure of either suite quotes the sentence of the contract that was broken.
+// A failure of any suite quotes the sentence of the contract that was broken.
 package audittest

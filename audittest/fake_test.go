@@ -131,3 +131,16 @@ func runSourceCases(t testing.TB, open func(testing.TB, []audit.PermissionAuditE
 	}
 	return all
 }
+
+// runSinkCases runs the named cases, all of them if there are none.
+func runSinkCases(t testing.TB, open func(testing.TB) (audit.Sink, query.Source), names ...string) results {
+	t.Helper()
+	all := results{}
+	for _, c := range sinkCases {
+		if len(names) > 0 && !slices.Contains(names, c.name) {
+			continue
+		}
+		all[c.name] = onFake(t, c.name, func(tb testing.TB) { c.test(tb, open) })
+	}
+	return all
+}

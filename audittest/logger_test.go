@@ -37,22 +37,6 @@ func TestLoggerAcceptsFileAuditLogger(t *testing.T) {
 	}
 }
 
-// memorySink is a sink that keeps what it was given.
-type memorySink struct{ memory }
-
-func (s *memorySink) WriteBatch(_ context.Context, batch []audit.Entry) error {
-	for i := range batch {
-		event, err := batch[i].Event()
-		if err != nil {
-			return err
-		}
-		s.append(event)
-	}
-	return nil
-}
-
-func (s *memorySink) Close() error { return nil }
-
 // withKeeper is a logger whose events are kept elsewhere.
 type withKeeper struct {
 	*audit.BufferedAuditLogger

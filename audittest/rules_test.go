@@ -25,6 +25,9 @@ func TestRulesAreQuoted(t *testing.T) {
 	for _, c := range sourceCases {
 		check(c.name, c.rule)
 	}
+	for _, c := range sinkCases {
+		check(c.name, c.rule)
+	}
 }
 
 // comments is the text of all comments of a package, on one line.

@@ -86,31 +86,6 @@ func (r *reading) same(f query.Filter, events []audit.PermissionAuditEvent) bool
 	return true
 }
 
-// compareSequences says where the ids of got differ from those of want; "": nowhere.
-func compareSequences(want, got []audit.PermissionAuditEvent) string {
-	_, wanted := byID(want)
-	first, count := byID(got)
-	for _, event := range got {
-		if n := count[event.ID]; n > 1 {
-			return fmt.Sprintf("an event was yielded %d times: %s", n, shortly(event))
-		}
-		if wanted[event.ID] == 0 {
-			return "an event was yielded that the filter does not select: " + shortly(event)
-		}
-	}
-	for _, event := range want {
-		if _, found := first[event.ID]; !found {
-			return "an event was not yielded that the filter selects: " + shortly(event)
-		}
-	}
-	for i, event := range want {
-		if got[i].ID != event.ID {
-			return fmt.Sprintf("the events were yielded in another order: number %d is %s, should be %s", i+1, shortly(got[i]), shortly(event))
-		}
-	}
-	return ""
-}
-
 // filterText is a filter as one would write it: without its zero fields.
 func filterText(f query.Filter) string {
 	const most = 1000

@@ -126,6 +126,74 @@ func (l *managed) Shutdown(ctx context.Context) error {
 	return l.shut()
 }
 
+// memorySink keeps the contract of a sink until its hooks break it.
+type memorySink struct {
+	memory
+
+	write func(s *memorySink, ctx context.Context, batch []audit.Entry) error // nil: store
+	close func() error                                                        // nil: nothing
+}
+
+func (s *memorySink) WriteBatch(ctx context.Context, batch []audit.Entry) error {
+	if s.write != nil {
+		return s.write(s, ctx, batch)
+	}
+	return s.store(ctx, batch)
+}
+
+// store is the correct WriteBatch.
+func (s *memorySink) store(ctx context.Context, batch []audit.Entry) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	events, err := decode(batch)
+	if err != nil {
+		return err
+	}
+	s.add(s.fresh(events))
+	return nil
+}
+
+func decode(batch []audit.Entry) ([]audit.PermissionAuditEvent, error) {
+	events := make([]audit.PermissionAuditEvent, len(batch))
+	for i := range batch {
+		var err error
+		if events[i], err = batch[i].Event(); err != nil {
+			return nil, err
+		}
+	}
+	return events, nil
+}
+
+// fresh are those of the events that are not stored, each once.
+func (s *memorySink) fresh(events []audit.PermissionAuditEvent) []audit.PermissionAuditEvent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, _ := byID(s.events)
+	var fresh []audit.PermissionAuditEvent
+	for _, event := range events {
+		if _, found := known[event.ID]; !found {
+			known[event.ID] = event
+			fresh = append(fresh, event)
+		}
+	}
+	return fresh
+}
+
+// add appends all of the events at once.
+func (s *memorySink) add(events []audit.PermissionAuditEvent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, events...)
+}
+
+func (s *memorySink) Close() error {
+	if s.close != nil {
+		return s.close()
+	}
+	return nil
+}
+
 // closing has Close alone.
 type closing struct {
 	*memory
