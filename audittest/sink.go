@@ -33,10 +33,18 @@ type sinkCase struct {
 	run   func(*storing)
 }
 
+// The sentences that several cases quote.
+const (
+	allOrNothing = "WriteBatch stores the batch, all of it or nothing"
+	skipsRepeats = "skips entries whose ID it has already"
+	comesAgain   = "after an error of unknown outcome the batch comes again"
+	returnsSoon  = "should return soon after ctx is cancelled"
+)
+
 var sinkCases = []sinkCase{
 	{
 		"Delivers", readable, "audit.Sink",
-		"WriteBatch stores the batch, all of it or nothing", storesFields,
+		allOrNothing, storesFields,
 	},
 	{
 		"Repaired", 0, "audit.Entry",
@@ -48,23 +56,23 @@ var sinkCases = []sinkCase{
 	},
 	{
 		"EmptyBatch", 0, "audit.Sink",
-		"WriteBatch stores the batch, all of it or nothing", storesNothing,
+		allOrNothing, storesNothing,
 	},
 	{
 		"Large", 0, "audit.Sink",
-		"WriteBatch stores the batch, all of it or nothing", storesLarge,
+		allOrNothing, storesLarge,
 	},
 	{
 		"Repeated", 0, "audit.Sink",
-		"after an error of unknown outcome the batch comes again", skipsBatch,
+		comesAgain, skipsBatch,
 	},
 	{
 		"PartlyRepeated", 0, "audit.Sink",
-		"skips entries whose ID it has already", skipsSome,
+		skipsRepeats, skipsSome,
 	},
 	{
 		"RepeatedInBatch", 0, "audit.Sink",
-		"skips entries whose ID it has already", skipsWithin,
+		skipsRepeats, skipsWithin,
 	},
 	{
 		"KeepsNothing", 0, "audit.Entry",
@@ -72,15 +80,15 @@ var sinkCases = []sinkCase{
 	},
 	{
 		"ChangesNothing", 0, "audit.Sink",
-		"after an error of unknown outcome the batch comes again", leavesBatch,
+		comesAgain, leavesBatch,
 	},
 	{
 		"ContextDone", 0, "audit.Sink",
-		"should return soon after ctx is cancelled", obeysContext,
+		returnsSoon, obeysContext,
 	},
 	{
 		"CancelledHalfway", 0, "audit.Sink",
-		"WriteBatch stores the batch, all of it or nothing", cancelledHalfway,
+		allOrNothing, cancelledHalfway,
 	},
 	{
 		"ReadsMeanwhile", readable, "query.Source",

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"sync"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/permaudit/audit"
@@ -28,37 +29,41 @@ func obeysContext(s *storing) {
 		{"whose context ended meanwhile", false, 2000},
 	} {
 		batch := small(s, cancelled.n)
+		after := slices.Concat(want, eventsOf(s, batch))
 		ctx, cancel := context.WithCancelCause(s.Context())
 		if cancelled.before {
 			cancel(errNoTime)
 		}
-		ok := s.interrupted(cancelled.when, ctx, want, batch, func(<-chan struct{}) { cancel(errNoTime) })
+		write := func() error { return s.sink.WriteBatch(ctx, batch) }
+		ok := s.interrupted(cancelled.when, want, after, batch, write, func(<-chan struct{}) { cancel(errNoTime) })
 		cancel(nil)
 		if !ok {
 			return
 		}
-		want = append(want, eventsOf(s, batch)...)
+		want = after
 	}
 }
 
 // cancelledHalfway: whatever the moment at which the context ends, a batch is stored
 // or it is not.
 func cancelledHalfway(s *storing) {
-	const rounds, n = 60, 16
-	// How long a write takes says when to cancel one.
-	started := time.Now()
-	first := samples(s, n)
+	const rounds, n = 60, 8
+	first := small(s, n)
+	want := eventsOf(s, first)
+	started := time.Now() // how long a write takes says when to cancel one
 	s.write("events", first)
 	usual := time.Since(started)
-	want := eventsOf(s, first)
 	for round := range rounds {
 		batch := small(s, n)
+		after := slices.Concat(want, eventsOf(s, batch))
 		ctx, cancel := context.WithCancelCause(s.Context())
 		end := func() { cancel(errNoTime) }
 		var interrupt func(written <-chan struct{})
 		switch share := round / 3; round % 3 {
 		case 0: // when the sink looks at it
-			ctx, interrupt = &watched{Context: ctx, looks: 1 + share, end: end}, func(<-chan struct{}) {}
+			looking := &watched{Context: ctx, end: end}
+			looking.looks.Store(int64(share + 1))
+			ctx, interrupt = looking, func(<-chan struct{}) {}
 		case 1: // after others have run
 			interrupt = func(<-chan struct{}) {
 				for range share * share {
@@ -77,12 +82,13 @@ func cancelledHalfway(s *storing) {
 				}
 			}
 		}
-		ok := s.interrupted("whose context ended halfway", ctx, want, batch, interrupt)
+		write := func() error { return s.sink.WriteBatch(ctx, batch) }
+		ok := s.interrupted("whose context ended halfway", want, after, batch, write, interrupt)
 		cancel(nil)
 		if !ok {
 			return
 		}
-		want = append(want, eventsOf(s, batch)...)
+		want = after
 	}
 }
 
@@ -91,14 +97,11 @@ type watched struct {
 	context.Context
 
 	end   func()
-	mu    sync.Mutex
-	looks int
+	looks atomic.Int64
 }
 
 func (w *watched) look() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.looks--; w.looks == 0 {
+	if w.looks.Add(-1) == 0 {
 		w.end()
 	}
 }
@@ -113,13 +116,15 @@ func (w *watched) Err() error {
 	return w.Context.Err()
 }
 
-// interrupted writes a batch while interrupt runs, which ends ctx, and which is told
-// when WriteBatch has returned. Behind the events stored all of the batch must be in
-// the log then, or nothing of it if there was an error; and all of it when it was
-// written again. It reports whether all is well.
-func (s *storing) interrupted(when string, ctx context.Context, stored []audit.PermissionAuditEvent, batch []audit.Entry, interrupt func(written <-chan struct{})) bool { //nolint:revive // context-as-argument: it reads like a sentence
+// interrupted calls write, a WriteBatch of batch, while interrupt runs, which ends its
+// context, and which is told when write has returned. The log must hold all events
+// then or, if there was an error, those that were stored before; and all when the batch
+// was written again. It reports whether all is well.
+func (s *storing) interrupted(when string, stored, all []audit.PermissionAuditEvent, batch []audit.Entry,
+	write func() error, interrupt func(written <-chan struct{}),
+) bool {
 	s.Helper()
-	all := append(stored[:len(stored):len(stored)], eventsOf(s, batch)...)
+	s.rule = returnsSoon
 	written := make(chan struct{})
 	err := s.all("WriteBatch, "+when+",", soon, 2, func(i int) error {
 		if i == 1 {
@@ -127,8 +132,9 @@ func (s *storing) interrupted(when string, ctx context.Context, stored []audit.P
 			return nil
 		}
 		defer close(written)
-		return s.sink.WriteBatch(ctx, batch)
+		return write()
 	})[0]
+	s.rule = allOrNothing
 	if !s.settled("after a WriteBatch "+when, err, stored, all) {
 		return false
 	}
@@ -146,6 +152,7 @@ func (s *storing) interrupted(when string, ctx context.Context, stored []audit.P
 			return true
 		}
 	}
+	s.rule = comesAgain
 	s.broken("after a WriteBatch %s, the same batch was refused %d times: %v", when, attempts, err)
 	return false
 }

@@ -25,6 +25,7 @@ func storesRepaired(s *storing) {
 	var want []audit.PermissionAuditEvent
 	for _, hostile := range hostileEvents() {
 		batch := entriesOf(s, hostile.event)
+		event := eventsOf(s, batch)
 		if err := s.try(s.Context(), "an event with "+hostile.what, batch); err != nil {
 			s.broken("WriteBatch of an event with %s, repaired by NewEntry, returned an error: %v", hostile.what, err)
 			continue
@@ -32,13 +33,13 @@ func storesRepaired(s *storing) {
 		if s.source == nil {
 			continue
 		}
-		want = append(want, eventsOf(s, batch)...)
+		want = append(want, event...)
 		after := "after an event with " + hostile.what
 		events, ok := s.holds(after, want)
 		if !ok {
 			return
 		}
-		s.unchanged(after, want[len(want)-1:], events)
+		s.unchanged(after, event, events)
 	}
 }
 

@@ -12,8 +12,9 @@ import (
 // readsMeanwhile: who reads does not disturb the one who writes, nor the other way
 // round.
 func readsMeanwhile(s *storing) {
-	const batches, n = 32, 16
-	all := samples(s, batches*n)
+	const batches, n = 24, 16
+	all := small(s, batches*n)
+	want := eventsOf(s, all)
 	position := map[audit.EventID]int{}
 	for i := range all {
 		position[all[i].ID] = i
@@ -55,7 +56,7 @@ func readsMeanwhile(s *storing) {
 			return
 		}
 	}
-	s.holds("after events were read while batches were written", eventsOf(s, all))
+	s.holds("after events were read while batches were written", want)
 }
 
 // readOnce reads the log to its end, giving way to others, and compares the order with

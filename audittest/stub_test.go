@@ -130,6 +130,8 @@ func (l *managed) Shutdown(ctx context.Context) error {
 type memorySink struct {
 	memory
 
+	known map[audit.EventID]bool // what is stored
+
 	write func(s *memorySink, ctx context.Context, batch []audit.Entry) error // nil: store
 	close func() error                                                        // nil: nothing
 }
@@ -169,11 +171,11 @@ func decode(batch []audit.Entry) ([]audit.PermissionAuditEvent, error) {
 func (s *memorySink) fresh(events []audit.PermissionAuditEvent) []audit.PermissionAuditEvent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known, _ := byID(s.events)
+	seen := map[audit.EventID]bool{}
 	var fresh []audit.PermissionAuditEvent
 	for _, event := range events {
-		if _, found := known[event.ID]; !found {
-			known[event.ID] = event
+		if !s.known[event.ID] && !seen[event.ID] {
+			seen[event.ID] = true
 			fresh = append(fresh, event)
 		}
 	}
@@ -185,6 +187,12 @@ func (s *memorySink) add(events []audit.PermissionAuditEvent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.events = append(s.events, events...)
+	if s.known == nil {
+		s.known = map[audit.EventID]bool{}
+	}
+	for _, event := range events {
+		s.known[event.ID] = true
+	}
 }
 
 func (s *memorySink) Close() error {
