@@ -290,8 +290,16 @@ func TestSinkCatches(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := runSinkCases(t, opening(broken.hooks))
-			require.ElementsMatch(t, append(broken.too, broken.by), got.failed(), got.log())
+			expected := append([]string{broken.by}, broken.too...)
+			var names []string
+			for _, c := range sinkCases {
+				// Large takes as long as all others together.
+				if c.name != "Large" || slices.Contains(expected, c.name) {
+					names = append(names, c.name)
+				}
+			}
+			got := runSinkCases(t, opening(broken.hooks), names...)
+			require.ElementsMatch(t, expected, got.failed(), got.log())
 			require.Contains(t, got[broken.by].log.String(), "The documentation of ")
 		})
 	}
