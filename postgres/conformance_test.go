@@ -18,3 +18,14 @@ func TestStoreIsASource(t *testing.T) {
 		return store
 	})
 }
+
+func TestStoreIsASink(t *testing.T) {
+	dsn := newDatabase(t)
+	audittest.TestSink(t, func(tb testing.TB) (audit.Sink, query.Source) {
+		execute(tb, dsn, "DROP TABLE IF EXISTS permission_audit_log")
+		store, err := Open(tb.Context(), dsn, nil)
+		require.NoError(tb, err)
+		tb.Cleanup(func() { _ = store.Close() })
+		return store, store
+	})
+}

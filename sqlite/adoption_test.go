@@ -145,5 +145,5 @@ func TestAdoptedColumnsAreCutAfter255Characters(t *testing.T) {
 // columns are those of the store's table with their types.
 func columns(tb testing.TB, store *Store) []string {
 	tb.Helper()
-	return texts(tb, store.reads, "SELECT name || ' ' || type FROM pragma_table_info(?)", store.name.Table)
+	return texts(tb, store.reads, "SELECT name || ' ' || type FROM pragma_table_info(?)", store.reader.Table.Table)
 }

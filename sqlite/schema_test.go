@@ -176,5 +176,5 @@ func TestAnAttachedDatabaseIsASchema(t *testing.T) {
 // indexes are the names of those that the store's table has, without SQLite's own.
 func indexes(tb testing.TB, store *Store) []string {
 	tb.Helper()
-	return texts(tb, store.reads, "SELECT name FROM pragma_index_list(?) WHERE name NOT LIKE 'sqlite_%' ORDER BY name", store.name.Table)
+	return texts(tb, store.reads, "SELECT name FROM pragma_index_list(?) WHERE name NOT LIKE 'sqlite_%' ORDER BY name", store.reader.Table.Table)
 }

@@ -17,7 +17,7 @@ func TestQueryOpenReadsADatabase(t *testing.T) {
 	path := filepath.Join(directory, "a b.db")
 	for _, name := range []string{"", "decisions"} {
 		store := openTest(t, path, &Options{TableName: name})
-		require.NoError(t, store.WriteBatch(t.Context(), entries(t, event("in "+store.name.String()))))
+		require.NoError(t, store.WriteBatch(t.Context(), entries(t, event("in "+store.reader.Table.String()))))
 		require.NoError(t, store.Close())
 	}
 	before := contents(t, directory)
