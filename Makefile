@@ -23,7 +23,7 @@ help: ## list the targets
 	@printf '\nVariables: RUN=TestFlush COUNT=3 (test-go), BENCH=Record COUNT=10 (bench), FUZZ=Encode FUZZTIME=60s (fuzz)\n'
 
 .PHONY: setup
-setup: ## install what the tests need and is missing (jq, PostgreSQL)
+setup: ## install what the tests need and is missing (jq, PostgreSQL, strace)
 	@scripts/setup.sh
 
 .PHONY: test

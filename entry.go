@@ -11,10 +11,12 @@ import (
 // Sink is what the worker of a logger writes batches to: a database table, or
 // anything of a user's own.
 //
-// WriteBatch stores the batch, all of it or nothing, and skips entries whose ID it
-// has already: after an error of unknown outcome the batch comes again. An error
-// is retried for ever, with growing pauses, unless it is marked with Permanent. It
-// is never called concurrently, and should return soon after ctx is cancelled.
+// WriteBatch stores the batch, all of it or nothing, in its order, and skips entries
+// whose ID it has already, in the batch itself too: after an error of unknown outcome
+// the batch comes again. It must not change the batch. An error is retried for ever,
+// with growing pauses, unless it is marked with Permanent, which says that the events
+// are at fault, never the context. It is never called concurrently, and should return
+// soon after ctx is cancelled. A batch has at least one entry.
 //
 // Close is called once, after the last WriteBatch has returned.
 type Sink interface {

@@ -80,7 +80,7 @@ var sinkCases = []sinkCase{
 	},
 	{
 		"ChangesNothing", 0, "audit.Sink",
-		comesAgain, leavesBatch,
+		"It must not change the batch", leavesBatch,
 	},
 	{
 		"ContextDone", 0, "audit.Sink",
