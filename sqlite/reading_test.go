@@ -39,7 +39,7 @@ func TestManyRowsAreReadPageByPageInBothOrders(t *testing.T) {
 
 // A page ends when it holds 4 MiB, so that rows of any size are read in bounded memory.
 func TestHugeRowsAreRead(t *testing.T) {
-	const n = 200
+	const n = 100 // of 200 kB, 21 a page
 	store := openTest(t, ":memory:", nil)
 	pages := 0
 	run := store.reader.Query
@@ -54,7 +54,7 @@ func TestHugeRowsAreRead(t *testing.T) {
 	}
 	require.NoError(t, store.WriteBatch(t.Context(), batch))
 	require.Equal(t, managersOf(n), managers(t, store, everything))
-	require.Greater(t, pages, n*len(text)/(5<<20))
+	require.GreaterOrEqual(t, pages, 5)
 	want := managersOf(n)
 	slices.Reverse(want)
 	require.Equal(t, want, managers(t, store, query.Filter{Newest: true}))
