@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -17,12 +19,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// childTasks are what this test binary does when it is run once more, with the
-// database at a path: print lines, and perhaps wait for the end of its input.
-var childTasks = map[string]func(path string) error{
+// childTasks are what this test binary does when it is run once more, in the directory
+// of the database: print lines, and perhaps wait for the end of its input.
+var childTasks = map[string]func() error{
 	"acks":  logWithAcks,
 	"write": writeMany,
 }
+
+// childPath is the database of a child. newPath returns such paths.
+const childPath = "audit.db"
 
 // child is such a process.
 type child struct {
@@ -34,9 +39,13 @@ type child struct {
 // childCommand is the command line of a child, perhaps below another program.
 func childCommand(tb testing.TB, task, path string, below ...string) *exec.Cmd {
 	tb.Helper()
-	args := append(below, os.Args[0], "-test.run=^TestChildProcess$", "-test.timeout=120s")
+	itself, err := os.Executable()
+	require.NoError(tb, err)
+	args := slices.Concat(below, []string{itself, "-test.run=^TestChildProcess$", "-test.timeout=120s"})
 	command := exec.CommandContext(tb.Context(), args[0], args[1:]...)
-	command.Env = append(os.Environ(), "AUDIT_TEST_TASK="+task, "AUDIT_TEST_PATH="+path)
+	require.Equal(tb, childPath, filepath.Base(path))
+	command.Dir = filepath.Dir(path)
+	command.Env = append(os.Environ(), "AUDIT_TEST_TASK="+task)
 	command.Stderr = os.Stderr
 	return command
 }
@@ -71,7 +80,7 @@ func TestChildProcess(t *testing.T) {
 	if !ok {
 		t.Skip("only run by other tests, as their child process")
 	}
-	if err := task(os.Getenv("AUDIT_TEST_PATH")); err != nil {
+	if err := task(); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
@@ -80,8 +89,8 @@ func TestChildProcess(t *testing.T) {
 
 // logWithAcks logs from several goroutines until it is killed. It says of each event
 // that it is about to be recorded, and that it is durable.
-func logWithAcks(path string) error {
-	store, err := Open(context.Background(), path, nil)
+func logWithAcks() error {
+	store, err := Open(context.Background(), childPath, nil)
 	if err != nil {
 		return err
 	}
@@ -115,8 +124,8 @@ func logWithAcks(path string) error {
 
 // writeMany logs 10,000 events, and says when it begins. It goes on at the end of
 // its input.
-func writeMany(path string) error {
-	store, err := Open(context.Background(), path, nil)
+func writeMany() error {
+	store, err := Open(context.Background(), childPath, nil)
 	if err != nil {
 		return err
 	}

@@ -117,7 +117,8 @@ func TestTheStoreMayBeUsedInsideALoopOverItsEvents(t *testing.T) {
 		}
 		require.Equal(t, 100, n, "what arrives during a reading belongs to the next: %s", name)
 		require.Len(t, managers(t, store, everything), 104)
-		for range store.Events(t.Context(), query.Filter{Newest: true}) {
+		for _, err := range store.Events(t.Context(), query.Filter{Newest: true}) {
+			require.NoError(t, err)
 			require.NoError(t, store.WriteBatch(t.Context(), entries(t, event("after"))))
 			break
 		}
