@@ -34,9 +34,9 @@ func TestATableIsOneOfEventsIfItHasTheOriginalColumns(t *testing.T) {
 }
 
 func TestWhatIsAddedIsWhatTheTableLacks(t *testing.T) {
-	require.Equal(t, []string{"event_id", "sanitized"}, layoutOf("id").Lacking())
-	require.Equal(t, []string{"sanitized"}, layoutOf("event_id").Lacking())
-	require.Empty(t, layoutOf("event_id", "sanitized").Lacking())
+	require.Equal(t, []string{"event_id", "sanitized"}, layoutOf("id").lacking())
+	require.Equal(t, []string{"sanitized"}, layoutOf("event_id").lacking())
+	require.Empty(t, layoutOf("event_id", "sanitized").lacking())
 	require.ElementsMatch(t, append(append([]string{}, original...), added...), Written, "every column is written")
 }
 
