@@ -9,7 +9,7 @@ export GOWORK := off
 
 FUZZTIME  ?= 60s
 COVER_MIN ?= 90
-export FUZZTIME FUZZ COVER_MIN BENCH BENCHTIME COUNT
+export FUZZTIME FUZZ COVER_MIN BENCH BENCHTIME COUNT RUN
 
 each := scripts/each-module.sh
 # A PostgreSQL server for one command, unless AUDIT_TEST_POSTGRES_DSN names one.
@@ -20,7 +20,7 @@ title = @printf '\n==> %s\n' '$@'
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nVariables: RUN=TestFlush COUNT=3 (test-go), BENCH=Record COUNT=10 (bench), FUZZ=Encode FUZZTIME=60s (fuzz)\n'
+	@printf '\nVariables: RUN=TestFlush COUNT=3 (test-go), RUN=Hostile (interop), BENCH=Record COUNT=10 (bench), FUZZ=Encode FUZZTIME=60s (fuzz)\n'
 
 .PHONY: setup
 setup: ## install what the tests need and is missing (jq, PostgreSQL, strace)

@@ -133,7 +133,8 @@ func TestDjangoReadsHostileTextAsItWasRecorded(t *testing.T) {
 
 				want := recorded(t, events)
 				require.Equal(t, want, db.rows(t, table, selection{}))
-				require.Equal(t, want, read(t, db, table, query.Filter{}))
+				source := openSource(t, db, table)
+				require.Equal(t, want, readFrom(t, source, query.Filter{}))
 				for i, event := range want[:len(hostile)] {
 					for field, filter := range map[string]query.Filter{
 						"manager":              {Manager: in(*event.Manager)},
@@ -142,7 +143,7 @@ func TestDjangoReadsHostileTextAsItWasRecorded(t *testing.T) {
 					} {
 						found := db.rows(t, table, selection{filter: map[string]any{field: *event.Manager}})
 						require.Equal(t, want[i:i+1], found, "%s %q", field, *event.Manager)
-						require.Equal(t, found, read(t, db, table, filter), "%s %q", field, *event.Manager)
+						require.Equal(t, found, readFrom(t, source, filter), "%s %q", field, *event.Manager)
 					}
 				}
 			})
@@ -228,8 +229,11 @@ func openSource(t *testing.T, db *database, table string) *query.Handle {
 // read reads the table with the library.
 func read(t *testing.T, db *database, table string, filter query.Filter) []row {
 	t.Helper()
-	source := openSource(t, db, table)
-	defer func() { require.NoError(t, source.Close()) }()
+	return readFrom(t, openSource(t, db, table), filter)
+}
+
+func readFrom(t *testing.T, source query.Source, filter query.Filter) []row {
+	t.Helper()
 	rows := []row{}
 	for event, err := range source.Events(t.Context(), filter) {
 		require.NoError(t, err)
@@ -241,12 +245,13 @@ func read(t *testing.T, db *database, table string, filter query.Filter) []row {
 // requireSameAnswers asks Django and the library the same questions.
 func requireSameAnswers(t *testing.T, db *database, table string) {
 	t.Helper()
+	source := openSource(t, db, table)
 	for name, question := range questions {
-		require.Equal(t, db.rows(t, table, question.django), read(t, db, table, question.query), name)
+		require.Equal(t, db.rows(t, table, question.django), readFrom(t, source, question.query), name)
 	}
 
 	// By time: the library reads in order of arrival, and sorting is its caller's.
-	newest := read(t, db, table, query.Filter{Newest: true})
+	newest := readFrom(t, source, query.Filter{Newest: true})
 	slices.SortStableFunc(newest, func(a, b row) int { return strings.Compare(b.CreatedAt, a.CreatedAt) })
 	require.Equal(t, newest, db.rows(t, table, selection{orderBy: []string{"-created_at", "-id"}}))
 }

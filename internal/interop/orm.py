@@ -95,8 +95,6 @@ def columns(table):
 
 def insert(table, rows):
     """Inserts rows with the ORM. created_at is set afterwards, where it is given."""
-    from django.db import connection
-
     objects = model(table, managed=False).objects
     for row in rows:
         created_at = row.pop("created_at", None)
