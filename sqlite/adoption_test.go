@@ -3,6 +3,7 @@
 package sqlite
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -103,6 +104,24 @@ func TestGeneralManagersTableIsAdoptedByWriting(t *testing.T) {
 	again := openTest(t, path, &Options{TableName: gmTable})
 	require.NoError(t, again.Ping(t.Context()))
 	require.Len(t, read(t, again, everything), 605)
+}
+
+// Another process may adopt the table after this one has looked at it.
+func TestGeneralManagersTableIsAdoptedByTwoAtOnce(t *testing.T) {
+	path := generalManager(t)
+	other := openTest(t, path, &Options{TableName: gmTable})
+	s, db := openSpy(t, path, "_busy_timeout=5000")
+	store := newTest(t, db, &Options{TableName: gmTable})
+	s.before = func(statement string) error {
+		if statement == "BEGIN IMMEDIATE" {
+			return other.Ping(context.Background())
+		}
+		return nil
+	}
+	require.NoError(t, store.Ping(t.Context()))
+	require.NotEmpty(t, s.executed("BEGIN IMMEDIATE"))
+	require.NoError(t, store.WriteBatch(t.Context(), entries(t, event("m0"))))
+	require.Len(t, read(t, other, everything), 601)
 }
 
 func TestSkipSchemaSaysWhatGeneralManagersTableLacks(t *testing.T) {

@@ -3,6 +3,7 @@
 package sqlite
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +26,9 @@ func TestARowThatTheTableRefusesIsTheOnlyDeadLetter(t *testing.T) {
 	s, db := openSpy(t, path, "_journal_mode=WAL")
 	logger, failures := newLogger(t, newTest(t, db, nil), audit.DatabaseOptions{Buffer: audit.BufferOptions{BatchSize: 1000}})
 	record(t, logger, numbered(1000)...)
-	require.NoError(t, logger.Flush(t.Context()))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	require.NoError(t, logger.Flush(ctx))
 	stats := logger.Stats()
 	require.EqualValues(t, 999, stats.Written)
 	require.EqualValues(t, 1, stats.DeadLettered)
