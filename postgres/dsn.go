@@ -57,7 +57,7 @@ func checkURL(dsn string) error {
 		return errors.New("a # must be written %23")
 	case strings.Count(authority, "@") > 1:
 		return errors.New("an @ in the user's name or the password must be written %40")
-	case !strings.Contains(authority, "@") && authority != "" && strings.Contains(after, "@"):
+	case authority != "" && strings.Contains(after, "@"): // also if there is one before: both may be the password's
 		return errors.New("special characters of the password must be escaped: %2F for /, %3F for ?; and %40 for an @ after the host")
 	}
 	return nil
