@@ -10,6 +10,7 @@ import (
 
 // query runs a statement of a reading.
 func (s *Store) query(ctx context.Context, sql string, args []any, row func(table.Scan) (bool, error)) error {
+	defer s.using()()
 	return each(ctx, s.pool, sql, args, row)
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,6 +47,7 @@ type Store struct {
 	pool    *pgxpool.Pool
 	secrets secrets
 	close   func()
+	users   atomic.Int64 // who use a connection
 
 	// Of WriteBatch, which is never called concurrently:
 	unsure bool   // the batch may be there: its outcome is unknown
@@ -85,14 +87,42 @@ func open(ctx context.Context, config *pgxpool.Config, options *Options) (*Store
 	}
 	connection.RuntimeParams["client_encoding"] = "UTF8"
 	config.AfterConnect = commitDurably
+	dialer := newDialer(connection.DialFunc)
+	connection.DialFunc = dialer.dialContext
 	// The pool outlives ctx, which it would take for its own.
 	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), config)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", newSecrets(connection).hide(err))
 	}
 	s.use(pool)
-	s.close = pool.Close
+	s.close = func() { s.closePool(dialer) }
 	return s, nil
+}
+
+// goodbye is how long connections that nobody uses any more may take to end.
+const goodbye = 500 * time.Millisecond
+
+// closePool closes the pool. It waits for those who use a connection, and not for
+// servers that do not answer.
+func (s *Store) closePool(dialer *dialer) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		s.pool.Close()
+	}()
+	defer dialer.cancel()
+	tick := time.NewTicker(goodbye)
+	defer tick.Stop()
+	for {
+		select {
+		case <-closed:
+			return
+		case <-tick.C:
+			if s.users.Load() == 0 {
+				dialer.hangUp()
+			}
+		}
+	}
 }
 
 // commitDurably turns synchronous_commit on where somebody turned it off.
@@ -161,10 +191,17 @@ func (s *Store) use(pool *pgxpool.Pool) {
 	s.reader.Place = "database " + cmp.Or(connection.Database, connection.User) + " on " + host + " table " + s.reader.Table.String()
 }
 
+// using counts a user of a connection, until the returned func is called.
+func (s *Store) using() (end func()) {
+	s.users.Add(1)
+	return func() { s.users.Add(-1) }
+}
+
 // Ping connects to the database and does what the first WriteBatch would do: it
 // creates the table, or adopts one of general_manager's. With ReadOnly or SkipSchema
 // it returns an error unless the table is there.
 func (s *Store) Ping(ctx context.Context) error {
+	defer s.using()()
 	if s.options.ReadOnly {
 		return s.failed("ping", s.reader.Check(ctx))
 	}

@@ -21,6 +21,7 @@ func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
 	case len(batch) == 0:
 		return nil
 	}
+	defer s.using()()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return s.failed("write to", err)
