@@ -23,8 +23,7 @@ var passwords = []string{
 	"correcthorse", "correct@horse", "correct/horse", "correct:horse", "correct?horse", "correct#horse", "correct%horse", "correct%40horse",
 	"correct horse", "correct'horse", `correct"horse`, `correct\horse`, "correct&horse", "correct=horse", "correct+horse", "correct;horse",
 	"correct`horse", "1234/5horse", "correct]horse", "[correct", "correctünïhorse", "correct\thorse", "correct\nhorse", "$correct{horse}",
-	"correct host=horse", "correct horse=battery", "correct@horse@x", "correct/horse@x?y", "correct%zzhorse",
-	"correct@horse/battery", "correct@horse?battery",
+	"correct host=horse", "correct horse=battery", "correct@horse@x", "correct/horse@x?y", "correct%zzhorse", "correct@horse/battery", "correct@horse?battery",
 }
 
 // pieces are the parts of a password that no text may hold.

@@ -21,7 +21,29 @@ type proxy struct {
 	mu      sync.Mutex
 	refuse  bool                         // connections are closed at once
 	forward func(fromClient []byte) bool // false: the answer to this, and everything after it, is lost
+	strike  strike                       // asked first; nil: nothing happens
 	open    map[net.Conn]bool
+}
+
+// strike is asked about what a client sent: how much of it the server gets, and what
+// happens to the connection then.
+type strike func(sent []byte) (forwarded int, then fault)
+
+type fault int
+
+const (
+	none       fault = iota
+	closed           // to both sides
+	reset            // to the client
+	halfClosed       // to the client, whose end stays open
+	unanswered       // whatever comes later
+)
+
+// hit makes the faults of connections.
+func (p *proxy) hit(s strike) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.strike = s
 }
 
 func newProxy(tb testing.TB, dsn string) *proxy {
@@ -109,8 +131,21 @@ func (p *proxy) serve(client net.Conn) {
 				return
 			}
 			p.mu.Lock()
-			forward := p.forward
+			forward, strike := p.forward, p.strike
 			p.mu.Unlock()
+			if strike != nil {
+				var then fault
+				if n, then = strike(buffer[:n]); then != none {
+					_, _ = server.Write(buffer[:n])
+					suffer(client.(*net.TCPConn), then)
+					if then == closed {
+						return
+					}
+					close(lost)
+					_, _ = io.Copy(io.Discard, client) // until somebody gives up
+					return
+				}
+			}
 			if forward != nil && !forward(buffer[:n]) {
 				select {
 				case <-lost:
@@ -138,5 +173,16 @@ func (p *proxy) serve(client net.Conn) {
 		if _, err := client.Write(buffer[:n]); err != nil {
 			return
 		}
+	}
+}
+
+func suffer(client *net.TCPConn, f fault) {
+	switch f {
+	case reset:
+		_ = client.SetLinger(0)
+		_ = client.Close()
+	case halfClosed:
+		_ = client.CloseWrite()
+	case closed, unanswered, none:
 	}
 }
