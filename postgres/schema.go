@@ -80,18 +80,17 @@ const indexed = 255 // characters
 // one process at a time.
 func (s *Store) ensure(ctx context.Context, conn *pgx.Conn) (table.Layout, error) {
 	inspect := func() (table.Layout, error) { return inspect(ctx, conn, s.reader.Table) }
-	return s.keeper.Ensure(inspect, func(missing func(table.Inspect) (string, error)) error {
+	return s.keeper.Ensure(inspect, func(step func(func(string) error) error) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			lock := fnv.New64a()
 			lock.Write([]byte("permaudit " + s.reader.Table.SQL()))
 			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lock.Sum64())); err != nil { //nolint:gosec // G115: any number will do
 				return err
 			}
-			statements, err := missing(inspect)
-			if err == nil && statements != "" {
-				_, err = tx.Exec(ctx, statements, pgx.QueryExecModeSimpleProtocol) // several at once
-			}
-			return err
+			return step(func(statements string) error {
+				_, err := tx.Exec(ctx, statements, pgx.QueryExecModeSimpleProtocol) // several at once
+				return err
+			})
 		})
 	})
 }

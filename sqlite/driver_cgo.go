@@ -4,6 +4,7 @@ package sqlite
 
 import (
 	"errors"
+	"strings"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 )
@@ -24,6 +25,8 @@ func isRefusal(err error) bool {
 	switch failed.Code {
 	case sqlite3.ErrConstraint, sqlite3.ErrMismatch, sqlite3.ErrTooBig:
 		return true
+	case sqlite3.ErrError: // the index of a metadata key cannot read it: an Entry that was made by hand
+		return strings.Contains(failed.Error(), "malformed JSON")
 	default:
 		return false
 	}

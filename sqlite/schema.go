@@ -78,13 +78,12 @@ func indexSQL(name table.Name, suffix string) string {
 // ensure makes the table what it must be for writing, unless it is known to be so.
 func (s *Store) ensure(ctx context.Context, conn *sql.Conn) (table.Layout, error) {
 	inspect := func() (table.Layout, error) { return inspect(ctx, conn, s.reader.Table) }
-	return s.keeper.Ensure(inspect, func(missing func(table.Inspect) (string, error)) error {
+	return s.keeper.Ensure(inspect, func(step func(func(string) error) error) error {
 		return inTransaction(ctx, conn, func() error {
-			statements, err := missing(inspect)
-			if err == nil && statements != "" {
-				_, err = conn.ExecContext(ctx, statements)
-			}
-			return err
+			return step(func(statements string) error {
+				_, err := conn.ExecContext(ctx, statements)
+				return err
+			})
 		})
 	})
 }

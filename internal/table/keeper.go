@@ -43,19 +43,25 @@ type Keeper struct {
 	layout *Layout // nil: nobody has looked
 }
 
-// Inspect looks at a table; without columns there is none.
-type Inspect func() (Layout, error)
-
-// Ensure returns the layout of the table. If something is missing, alter is called:
-// in a transaction that excludes others it looks at the table again and runs the SQL
-// that missing returns, unless that is "".
-func (k *Keeper) Ensure(inspect Inspect, alter func(missing func(Inspect) (string, error)) error) (Layout, error) {
+// Ensure returns the layout of the table, as inspect finds it. If something is missing,
+// alter calls its argument in a transaction that excludes others, with what runs SQL in
+// it; an error undoes everything.
+func (k *Keeper) Ensure(inspect func() (Layout, error), alter func(step func(run func(sql string) error) error) error) (Layout, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.layout != nil {
 		return *k.layout, nil
 	}
-	layout, err := k.ensure(inspect, alter)
+	layout, missing, err := k.look(inspect)
+	switch {
+	case err == nil && missing != "" && k.Skip:
+		err = fmt.Errorf("it lacks what SkipSchema leaves to you; run:\n%s", missing)
+	case err == nil && missing != "":
+		err = alter(func(run func(sql string) error) (err error) {
+			layout, err = k.complete(inspect, run)
+			return err
+		})
+	}
 	if err != nil {
 		return layout, fmt.Errorf("create or adopt the table: %w", err)
 	}
@@ -63,30 +69,24 @@ func (k *Keeper) Ensure(inspect Inspect, alter func(missing func(Inspect) (strin
 	return layout, nil
 }
 
-func (k *Keeper) ensure(inspect Inspect, alter func(func(Inspect) (string, error)) error) (Layout, error) {
-	look := func() (layout Layout, missing string, err error) {
-		if layout, err = inspect(); err == nil {
-			missing, err = k.missing(layout)
-		}
-		return layout, missing, err
+// look inspects the table and finds out what it lacks.
+func (k *Keeper) look(inspect func() (Layout, error)) (layout Layout, missing string, err error) {
+	if layout, err = inspect(); err == nil {
+		missing, err = k.missing(layout)
 	}
-	layout, missing, err := look()
-	switch {
-	case err != nil || missing == "":
+	return layout, missing, err
+}
+
+// complete makes what is missing, unless somebody was faster.
+func (k *Keeper) complete(inspect func() (Layout, error), run func(sql string) error) (Layout, error) {
+	layout, missing, err := k.look(inspect)
+	if err != nil || missing == "" {
 		return layout, err
-	case k.Skip:
-		return layout, fmt.Errorf("it lacks what SkipSchema leaves to you; run:\n%s", missing)
 	}
-	err = alter(func(inspect Inspect) (string, error) {
-		layout, err := inspect()
-		if err != nil {
-			return "", err
-		}
-		return k.missing(layout)
-	})
-	if err == nil {
-		layout, missing, err = look()
+	if err := run(missing); err != nil {
+		return layout, err
 	}
+	layout, missing, err = k.look(inspect)
 	if err == nil && missing != "" {
 		err = fmt.Errorf("something of the same name is in the way of:\n%s", missing)
 	}
