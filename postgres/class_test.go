@@ -23,6 +23,17 @@ func place(tb testing.TB, dsn string) string {
 	return "database " + u.Path[1:] + " on " + u.Host + " table permission_audit_log"
 }
 
+// with is a DSN with another parameter.
+func with(tb testing.TB, dsn, key, value string) string {
+	tb.Helper()
+	u, err := url.Parse(dsn)
+	require.NoError(tb, err)
+	parameters := u.Query()
+	parameters.Set(key, value)
+	u.RawQuery = parameters.Encode()
+	return u.String()
+}
+
 func TestDataThatTheServerRefusesBecomesADeadLetter(t *testing.T) {
 	const alter = "ALTER TABLE permission_audit_log "
 	for code, statement := range map[string]string{
@@ -131,7 +142,7 @@ func TestALockTimeoutIsTriedAgain(t *testing.T) {
 		require.NoError(t, err)
 		_, err = tx.Exec(ctx, "LOCK permission_audit_log IN ACCESS EXCLUSIVE MODE")
 		require.NoError(t, err)
-		requireTrouble(t, dsn+"?lock_timeout=20", "lock timeout", nil, func() { require.NoError(t, tx.Rollback(ctx)) })
+		requireTrouble(t, with(t, dsn, "lock_timeout", "20"), "lock timeout", nil, func() { require.NoError(t, tx.Rollback(ctx)) })
 	})
 }
 
@@ -143,7 +154,7 @@ func TestAGrantThatIsRevokedIsWaitedFor(t *testing.T) {
 	logger, _ := newLogger(t, store, nil)
 	require.NoError(t, logger.Record(t.Context(), numbered(1)))
 	require.NoError(t, logger.Flush(t.Context()))
-	execute(t, dsn, "ALTER TABLE permission_audit_log OWNER TO postgres; ALTER ROLE revoked NOSUPERUSER")
+	execute(t, dsn, "ALTER TABLE permission_audit_log OWNER TO CURRENT_USER; ALTER ROLE revoked NOSUPERUSER")
 	require.NoError(t, logger.Record(t.Context(), numbered(2)))
 	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()

@@ -154,7 +154,7 @@ func TestARetryWaitsForTheFirstTransactionThatStillRuns(t *testing.T) {
 func TestEveryModeOfQueriesWorks(t *testing.T) {
 	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
-			store := openTest(t, newDatabase(t)+"?default_query_exec_mode="+mode, nil)
+			store := openTest(t, with(t, newDatabase(t), "default_query_exec_mode", mode), nil)
 			events := someEvents(5)
 			events[0].Manager, events[0].Metadata = `O'Brien \ "x"`, map[string]any{"a'\\": []any{1, "{}"}}
 			batch := entries(t, events...)
