@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -262,7 +261,7 @@ func (l *buffered) Flush(ctx context.Context) error {
 		return err
 	}
 	if err := l.queue.await(ctx, flushed, wholeBatch, nil); err != nil {
-		return fmt.Errorf("audit: flush: %w", l.because(err))
+		return fmt.Errorf("audit: flush: %w", l.queue.because(err))
 	}
 	return nil
 }
@@ -283,15 +282,6 @@ func closedBefore(done, end <-chan struct{}) bool {
 	}
 }
 
-// because joins a cause with the sink's last error, if that is why nothing moves.
-func (l *buffered) because(cause error) error {
-	stats := l.queue.snapshot()
-	if stats.LastError == nil || stats.LastErrorTime.Before(stats.LastWrite) || errors.Is(cause, stats.LastError) {
-		return cause
-	}
-	return join(cause, stats.LastError)
-}
-
 // Stats returns what became of the events so far.
 func (l *buffered) Stats() Stats { return l.queue.snapshot() }
 
@@ -303,8 +293,9 @@ func (l *buffered) Close() error {
 }
 
 // Shutdown turns new events away with ErrClosed, delivers what is queued and
-// closes the sink. The ctx of the first call bounds that; what is left then is
-// counted by an *UndeliveredError. Further calls wait for the same result, or for
+// closes the sink. The ctx of the first call bounds that: one without end waits for
+// as long as a database is down. What is left then is counted by an
+// *UndeliveredError. Further calls wait for the same result, or for
 // the end of their own ctx.
 func (l *buffered) Shutdown(ctx context.Context) error {
 	if !l.queue.close() {
@@ -333,7 +324,7 @@ func (l *buffered) Shutdown(ctx context.Context) error {
 func (l *buffered) outcome(ctx context.Context) error {
 	stats := l.queue.snapshot()
 	if stats.Pending > 0 {
-		return &UndeliveredError{Events: int(stats.Pending), Err: l.because(context.Cause(ctx))} //nolint:gosec // G115: bounded by QueueSize
+		return &UndeliveredError{Events: int(stats.Pending), Err: l.queue.because(context.Cause(ctx))} //nolint:gosec // G115: bounded by QueueSize
 	}
 	select {
 	case <-l.done:

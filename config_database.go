@@ -116,7 +116,7 @@ func (e *databaseEntry) django() (driver, dsn string) {
 }
 
 func (e *databaseEntry) postgresDSN(name string) string {
-	dsn := url.URL{Scheme: "postgres", Path: "/" + name}
+	dsn := url.URL{Scheme: "postgres", Path: "/" + name, RawPath: "/" + strings.ReplaceAll(url.PathEscape(name), "@", "%40")}
 	if user, password := e.text("USER"), e.text("PASSWORD"); password != "" {
 		dsn.User = url.UserPassword(user, password)
 	} else if user != "" {

@@ -43,6 +43,10 @@ func (r *resolver) fileURL(rest string) plan {
 
 func (r *resolver) sqliteURL(rest string) plan {
 	rest, query, _ := strings.Cut(rest, "?")
+	if place, found := strings.CutPrefix(rest, "//"); found && place != "" && place[0] != '/' {
+		r.problem("%s: the sqlite URL names a host: write sqlite:///path, or sqlite:path for a relative one", loggerKey)
+		return plan{}
+	}
 	path := r.urlPath("sqlite", strings.TrimPrefix(rest, "//"))
 	reader, _ := r.urlOptions(query, nil)
 	return r.databaseURL("sqlite", path, reader)
@@ -111,6 +115,9 @@ func (r *resolver) urlOptions(query string, ours []string) (reader *optionReader
 		switch {
 		case pair == "":
 		case ours != nil && !slices.Contains(ours, key):
+			if meant := misspelt(key, ours); meant != "" {
+				reader.problem(key, "is unknown: %s?", meant)
+			}
 			others = append(others, pair)
 		case badKey != nil || badValue != nil:
 			r.problem("%s: the query of the URL is malformed", loggerKey) // the errors quote it
@@ -121,4 +128,24 @@ func (r *resolver) urlOptions(query string, ours []string) (reader *optionReader
 		}
 	}
 	return reader, strings.Join(others, "&")
+}
+
+// misspelt finds the option that a key was to be, if only an underscore, the case or
+// one letter is wrong. What the driver takes for itself looks different.
+func misspelt(key string, options []string) (meant string) {
+	plain := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "_", "")) }
+	for _, option := range options {
+		a, b := plain(key), plain(option)
+		if len(a) > len(b) {
+			a, b = b, a
+		}
+		begin := 0
+		for begin < len(a) && a[begin] == b[begin] {
+			begin++
+		}
+		if len(b)-len(a) <= 1 && (begin == len(a) || a[begin+1:] == b[begin+1:] && len(a) == len(b) || a[begin:] == b[begin+1:]) {
+			return option
+		}
+	}
+	return ""
 }

@@ -127,6 +127,7 @@ func TestURLsThatAreRefused(t *testing.T) {
 		"file:a%3A%2F%2Fb":                       `option "path" must be a path: got a URL`,
 		"sqlite:":                                "AUDIT_LOGGER: the sqlite URL names no file",
 		"sqlite://":                              "names no file",
+		"sqlite://sub/audit.db":                  "names a host: write sqlite:///path",
 		"sqlite:?table_name=x":                   "names no file",
 		"sqlite:a#b":                             "has a fragment",
 		"sqlite:a?mode=ro":                       `DatabaseAuditLogger: unknown option "mode": accepted are ack, batch_size`,

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -33,6 +34,9 @@ func NewDatabaseAuditLogger(store Sink, options *DatabaseOptions) (*DatabaseAudi
 	}
 	if isNil(store) {
 		return nil, errNilSink
+	}
+	if s, ok := store.(interface{ ReadOnly() bool }); ok && s.ReadOnly() {
+		return nil, errors.New("audit: the store is read-only: open it without ReadOnly to log to it")
 	}
 	w := &worker{entries: store, timeout: complete.WriteTimeout, reporter: newReporter(complete.Buffer.OnError)}
 	if complete.DeadLetterPath != "" {

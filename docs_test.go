@@ -32,11 +32,29 @@ func TestThePostgreSQLProgramOfTheDocsRuns(t *testing.T) {
 	require.Empty(t, run(t, directory, binary))
 }
 
+func TestTheSettingsOfTheDocsLoad(t *testing.T) {
+	var settings map[string]any
+	require.NoError(t, json.Unmarshal([]byte(blocks(t, databasesPage, "json")[0]), &settings))
+	t.Chdir(t.TempDir())
+	t.Cleanup(func() { audit.ConfigureAuditLogger(nil) })
+	_, err := audit.ConfigureAuditLoggerFromSettings(t.Context(), settings)
+	require.NoError(t, err)
+	require.NoError(t, audit.EmitPermissionAuditEvent(t.Context(), audit.PermissionAuditEvent{Action: audit.ActionRead}))
+	require.NoError(t, audit.Shutdown(t.Context()))
+	source, err := query.Open(t.Context(), "sqlite:audit.db?table_name=permission_log")
+	require.NoError(t, err)
+	for event, err := range source.Events(t.Context(), query.Filter{}) {
+		require.NoError(t, err)
+		require.Equal(t, audit.ActionRead, event.Action)
+	}
+	require.NoError(t, source.Close())
+}
+
 // The settings of a Django project load as they are, and find the table that Django
 // made for its model.
 func TestTheDjangoSettingsOfTheDocsLoad(t *testing.T) {
 	var settings map[string]any
-	require.NoError(t, json.Unmarshal([]byte(blocks(t, databasesPage, "json")[0]), &settings))
+	require.NoError(t, json.Unmarshal([]byte(blocks(t, databasesPage, "json")[1]), &settings))
 	t.Chdir(t.TempDir())
 	t.Cleanup(func() { audit.ConfigureAuditLogger(nil) })
 	logger, err := audit.ConfigureAuditLoggerFromSettings(t.Context(), settings)

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -63,7 +64,7 @@ func (r receipt) wait(ctx context.Context) error {
 		return nil
 	}
 	if err := r.queue.await(ctx, r.ack, r.index, expired); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotDurable, err)
+		return fmt.Errorf("%w: %w", ErrNotDurable, r.queue.because(err))
 	}
 	return nil
 }
@@ -94,4 +95,13 @@ func (q *queue) await(ctx context.Context, a *ack, index int, expired <-chan tim
 	default:
 		return err
 	}
+}
+
+// because joins a cause with the sink's last error, if that is why nothing moves.
+func (q *queue) because(cause error) error {
+	stats := q.snapshot()
+	if stats.LastError == nil || stats.LastErrorTime.Before(stats.LastWrite) || errors.Is(cause, stats.LastError) {
+		return cause
+	}
+	return join(cause, stats.LastError)
 }

@@ -57,7 +57,7 @@ func compareSequences(want, got []audit.PermissionAuditEvent) string {
 	}
 	for i, event := range want {
 		if got[i].ID != event.ID {
-			return fmt.Sprintf("the events are in another order: number %d is %s, should be %s", i+1, shortly(got[i]), shortly(event))
+			return fmt.Sprintf("the events are in another order: number %d is %s (%s), should be %s (%s)", i+1, got[i].ID, shortly(got[i]), event.ID, shortly(event))
 		}
 	}
 	return ""

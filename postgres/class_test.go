@@ -120,6 +120,11 @@ func roleIn(t *testing.T, dsn, role, password string) string {
 
 func TestAWrongPasswordIsWaitedFor(t *testing.T) {
 	dsn := newDatabase(t)
+	if u, err := url.Parse(dsn); err == nil && u.User != nil {
+		if _, asks := u.User.Password(); !asks {
+			t.Skip("the server of AUDIT_TEST_POSTGRES_DSN asks for no password; scripts/with-postgres.sh starts one that does")
+		}
+	}
 	requireTrouble(t, roleIn(t, dsn, "wrong_password", "other"), "password authentication failed", nil, func() {
 		execute(t, dsn, "ALTER ROLE wrong_password PASSWORD 'expected'")
 	})

@@ -32,10 +32,10 @@
 // # The table
 //
 // The table is created before the first batch is written, with its indexes; reading
-// never creates anything. [Schema] is the same as text. A table that general_manager
+// never creates anything. [Schema] is it as text, for migrations. A table that general_manager
 // made is adopted: it gets the columns event_id and sanitized and a unique index,
-// which locks it for as long as that takes, and keeps everything else. Its rows are
-// read like ours. On a table that exists, a role needs
+// which locks it for as long as that takes, and keeps everything else; for a large
+// table call Ping, with minutes of time, before logging. Its rows are read like ours. On a table that exists, a role needs
 //
 //	GRANT INSERT, SELECT (event_id) ON permission_audit_log TO service
 //

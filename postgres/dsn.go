@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -23,7 +24,18 @@ func parseDSN(dsn string) (*pgxpool.Config, error) {
 		return nil, fmt.Errorf("postgres: open: malformed DSN (%s): want postgres://user:password@host:port/database, "+
 			"special characters of the password escaped (%%40 for @), or host=h dbname=d user=u password='p'", reason(err))
 	}
+	parameters := config.ConnConfig.RuntimeParams
+	for _, name := range libpqOnly {
+		delete(parameters, name)
+	}
 	return config, nil
+}
+
+// libpqOnly are parameters of libpq that pgx does not know and would hand to the
+// server, which would refuse them.
+var libpqOnly = []string{
+	"gssencmode", "gsslib", "gssdelegation", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval",
+	"load_balance_hosts", "requirepeer", "sslcompression", "tcp_user_timeout", "fallback_application_name",
 }
 
 // keyword is a keyword with its value.
@@ -33,7 +45,7 @@ var keyword = regexp.MustCompile(`(\w+)\s*=\s*(?:'(?:\\.|[^'\\])*'|(?:\\.|[^\s\\
 // something else: their rest would be taken for a host, a port, a path or another
 // keyword, and end up in errors.
 func check(dsn string) error {
-	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+	if isURL(dsn) {
 		return checkURL(dsn)
 	}
 	seen := map[string]bool{}
@@ -44,6 +56,10 @@ func check(dsn string) error {
 		seen[found[1]] = true
 	}
 	return nil
+}
+
+func isURL(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
 }
 
 func checkURL(dsn string) error {
@@ -91,28 +107,36 @@ func reason(err error) string {
 // secrets are the texts that no error may show.
 type secrets []string
 
+// newSecrets collects the password and, where it may have lacked its quotes, what
+// followed a space in it and was taken for parameters of the server.
 func newSecrets(config *pgx.ConnConfig) secrets {
-	var all secrets
-	for _, text := range []string{config.Password, url.QueryEscape(config.Password), url.PathEscape(config.Password)} {
-		if text != "" {
-			all = append(all, text)
+	all := secrets{config.Password, url.QueryEscape(config.Password), url.PathEscape(config.Password)}
+	if !isURL(config.ConnString()) {
+		for name, value := range config.RuntimeParams {
+			if !slices.Contains(ourParameters, name) {
+				all = append(all, name, value)
+			}
 		}
 	}
-	return all
+	slices.Sort(all)
+	all = slices.Compact(all)
+	slices.SortStableFunc(all, func(a, b string) int { return len(b) - len(a) }) // a part of another one comes behind it
+	return slices.DeleteFunc(all, func(text string) bool {
+		// Other texts hold short ones by chance; a password is hidden all the same.
+		return text == "" || len(text) < 3 && text != config.Password
+	})
 }
+
+// ourParameters are those that every connection has.
+var ourParameters = []string{"application_name", "client_encoding"}
 
 // hide returns err, or one that reads like it but for the secrets.
 func (s secrets) hide(err error) error {
-	text := err.Error()
-	var refused *pgconn.PgError
-	const undefinedObject = "42704"
-	if errors.As(err, &refused) && refused.Code == undefinedObject && errors.As(err, new(*pgconn.ConnectError)) {
-		// A password with a space and a = in a DSN without quotes looks like that.
-		text = "connect: the server does not know a parameter of the DSN (is the password quoted?)"
-	}
+	var pairs []string
 	for _, secret := range s {
-		text = strings.ReplaceAll(text, secret, "[hidden]")
+		pairs = append(pairs, secret, "[hidden]")
 	}
+	text := strings.NewReplacer(pairs...).Replace(err.Error())
 	if text == err.Error() {
 		return err
 	}

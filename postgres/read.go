@@ -38,6 +38,8 @@ func (dialect) Placeholder(n int) string { return "$" + strconv.Itoa(n) }
 
 func (dialect) Time(t time.Time) any { return t }
 
+func (dialect) Boolean(column string) string { return column }
+
 func (dialect) Among(text string, values []string, bind table.Bind) string {
 	return text + " = ANY(" + bind(values) + "::text[])"
 }

@@ -15,6 +15,9 @@ var (
 	_ = query.RegisterSource("postgresql", openSource)
 )
 
+// tableName is the option of a source's URL that names the table.
+const tableName = "table_name"
+
 // openSink opens the database of settings.
 func openSink(ctx context.Context, config audit.DatabaseConfig) (audit.Sink, error) {
 	store, err := Open(ctx, config.DSN, &Options{TableName: config.TableName})
@@ -31,7 +34,6 @@ func openSource(ctx context.Context, spec string) (*query.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	const tableName = "table_name"
 	parameters := config.ConnConfig.RuntimeParams
 	options := &Options{TableName: parameters[tableName], ReadOnly: true}
 	delete(parameters, tableName)

@@ -61,7 +61,7 @@ func schema(name table.Name, metadataIndexes []string) string {
 	for _, key := range metadataIndexes {
 		value := "metadata ->> '" + key + "'"
 		fmt.Fprintf(&b, "CREATE INDEX IF NOT EXISTS %s ON %s (%s) WHERE %s IS NOT NULL;\n",
-			table.Quote(name.Index("metadata_"+key)), name.SQL(), indexable(value), value)
+			table.Quote(name.MetadataIndex(key)), name.SQL(), indexable(value), value)
 	}
 	return b.String()
 }
@@ -110,19 +110,22 @@ func inspect(ctx context.Context, q queryer, name table.Name) (table.Layout, err
 	const sql = `SELECT a.attname::text,
 	CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 0 END,
 	EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid
-		AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum)
+		AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
+	has_column_privilege(a.attrelid, a.attnum, 'SELECT')
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = to_regclass($1::text) AND a.attnum > 0 AND NOT a.attisdropped`
 	layout := table.Layout{Columns: map[string]int{}}
 	err := each(ctx, q, sql, []any{name.SQL()}, func(scan table.Scan) (bool, error) {
 		var column string
 		var most int
-		var unique bool
-		if err := scan(&column, &most, &unique); err != nil {
+		var unique, readable bool
+		if err := scan(&column, &most, &unique, &readable); err != nil {
 			return false, err
 		}
 		layout.Columns[column] = most
-		layout.Unique = layout.Unique || unique && column == "event_id"
+		if column == "event_id" {
+			layout.Unique, layout.Blind = unique, !readable
+		}
 		return true, nil
 	})
 	return layout, err

@@ -136,6 +136,29 @@ func TestARoleThatMayOnlyInsertSuffices(t *testing.T) {
 	}
 }
 
+// Without SELECT (event_id) everything would work until the first retry.
+func TestARoleThatCannotSkipRepeatsIsToldSoAtOnce(t *testing.T) {
+	dsn := newDatabase(t)
+	ddl, err := Schema("")
+	require.NoError(t, err)
+	t.Cleanup(func() { dropRole(t, dsn, "blind") })
+	execute(t, dsn, ddl+"CREATE ROLE blind LOGIN PASSWORD 'secret'; GRANT INSERT ON permission_audit_log TO blind")
+	u, err := url.Parse(dsn)
+	require.NoError(t, err)
+	u.User = url.UserPassword("blind", "secret")
+	store := openTest(t, u.String(), nil)
+	for _, err := range []error{store.Ping(t.Context()), store.WriteBatch(t.Context(), entries(t, numbered(1)))} {
+		require.ErrorContains(t, err, "GRANT INSERT, SELECT (event_id) ON permission_audit_log")
+	}
+	require.Zero(t, count(t, dsn, countAll))
+}
+
+func TestALoggerTakesNoStoreThatIsReadOnly(t *testing.T) {
+	store := openTest(t, "postgres://localhost/app", &Options{ReadOnly: true})
+	_, err := audit.NewDatabaseAuditLogger(store, nil)
+	require.ErrorContains(t, err, "read-only")
+}
+
 func TestAForeignTableIsLeftAlone(t *testing.T) {
 	dsn := newDatabase(t)
 	execute(t, dsn, "CREATE TABLE permission_audit_log (id bigint, name text)")

@@ -66,3 +66,26 @@ func TestTheNamesAreTaken(t *testing.T) {
 	require.ErrorContains(t, query.RegisterSource("postgres", openSource), "taken")
 	require.ErrorContains(t, query.RegisterSource("postgresql", openSource), "taken")
 }
+
+func TestAMisspeltOptionIsNoParameterOfTheServer(t *testing.T) {
+	for option, meant := range map[string]string{
+		"table_nam": "table_name", "tablename": "table_name", "batchsize": "batch_size", "Batch_Size": "batch_size", "flush_intervall": "flush_interval", "ock": "ack",
+	} {
+		t.Setenv("AUDIT_LOGGER", "postgres://localhost/app?"+option+"=1")
+		_, err := audit.ConfigureAuditLoggerFromEnv(t.Context())
+		require.ErrorContains(t, err, option)
+		require.ErrorContains(t, err, meant+"?")
+	}
+	for _, option := range []string{"sslmode=disable", "search_path=app", "statement_timeout=1s", "application_name=x", "pool_max_conns=3", "my.setting=1"} {
+		t.Setenv("AUDIT_LOGGER", "postgres://localhost/app?"+option)
+		_, err := audit.ConfigureAuditLoggerFromEnv(t.Context())
+		require.NoError(t, err, option)
+		require.NoError(t, audit.Shutdown(t.Context()))
+		audit.ConfigureAuditLogger(nil)
+	}
+}
+
+func TestAServerSaysWhichParameterOfAURLItDoesNotKnow(t *testing.T) {
+	_, err := query.Open(t.Context(), withTable(t, newDatabase(t), "x")+"&tablename=y")
+	require.ErrorContains(t, err, `"tablename"`)
+}

@@ -32,8 +32,8 @@ type Options struct {
 	// runs the text of Schema; see there.
 	SkipSchema bool
 	// MetadataIndexes are metadata keys by whose values events are looked up
-	// often: the table is created with an index for each. Letters, digits and
-	// underscores. Nil: request_id; empty: none.
+	// often: when the table is created it gets an index for each. Letters, digits
+	// and underscores. Nil: request_id; empty: none.
 	MetadataIndexes []string
 }
 
@@ -51,6 +51,7 @@ type Store struct {
 
 	// Of WriteBatch, which is never called concurrently:
 	unsure bool   // the batch may be there: its outcome is unknown
+	noCopy bool   // the table cannot be copied to
 	buffer []byte // rows for COPY
 }
 
@@ -64,7 +65,9 @@ var errReadOnly = errors.New("postgres: write batch: the store is read-only")
 // Open returns a Store in the database that dsn names, as a URL
 // (postgres://user:password@host:port/database) or as host=... user=..., completed
 // by the PG* variables of the environment, as libpq does it. The parameters of
-// pgxpool, such as pool_max_conns, are accepted. Nil options are the defaults.
+// pgxpool, such as pool_max_conns, are accepted; those of libpq that pgx does not have
+// (keepalives, gssencmode and the like) are ignored. connect_timeout defaults to 5 s.
+// Nil options are the defaults.
 //
 // Open returns an error for a dsn that is malformed and a table that has no proper
 // name. It does not connect: see Ping. No error of the Store shows a password.
@@ -72,6 +75,9 @@ func Open(ctx context.Context, dsn string, options *Options) (*Store, error) {
 	config, err := parseDSN(dsn)
 	if err != nil {
 		return nil, err
+	}
+	if _, found := config.ConnConfig.RuntimeParams[tableName]; found {
+		return nil, errors.New("postgres: open: table_name is no parameter of a connection: set Options.TableName")
 	}
 	return open(ctx, config, options)
 }
@@ -86,6 +92,10 @@ func open(ctx context.Context, config *pgxpool.Config, options *Options) (*Store
 		connection.RuntimeParams["application_name"] = "permaudit"
 	}
 	connection.RuntimeParams["client_encoding"] = "UTF8"
+	if connection.ConnectTimeout == 0 {
+		// pgxpool would go on for two minutes, in the place of other attempts.
+		connection.ConnectTimeout = connectTimeout
+	}
 	config.AfterConnect = commitDurably
 	dialer := newDialer(connection.DialFunc)
 	connection.DialFunc = dialer.dialContext
@@ -98,6 +108,9 @@ func open(ctx context.Context, config *pgxpool.Config, options *Options) (*Store
 	s.close = func() { s.closePool(dialer) }
 	return s, nil
 }
+
+// connectTimeout bounds an attempt to connect, unless the dsn has connect_timeout.
+const connectTimeout = 5 * time.Second
 
 // goodbye is how long connections that nobody uses any more may take to end.
 const goodbye = 500 * time.Millisecond
@@ -213,6 +226,10 @@ func (s *Store) Ping(ctx context.Context) error {
 	_, err = s.ensure(ctx, conn.Conn())
 	return s.failed("ping", err)
 }
+
+// ReadOnly reports whether the Store was opened for reading only; no logger takes it
+// then.
+func (s *Store) ReadOnly() bool { return s.options.ReadOnly }
 
 // Events implements query.Source: the filter is answered in SQL. A table that is
 // not there yet reads as an empty one, unless the Store would not create it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -27,6 +28,9 @@ func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
 		return s.failed("write to", err)
 	}
 	defer conn.Release()
+	if encoding := conn.Conn().PgConn().ParameterStatus("server_encoding"); encoding != "UTF8" {
+		return s.failed("write to", fmt.Errorf("its encoding is %s, which cannot hold every text: it must be UTF8", encoding))
+	}
 	layout, err := s.ensure(ctx, conn.Conn())
 	if err != nil {
 		return s.failed("write to", err)
@@ -48,9 +52,10 @@ func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
 // write copies the rows. COPY cannot skip those that are there already: if some may
 // be, or turn out to be, they are inserted instead.
 func (s *Store) write(ctx context.Context, conn *pgx.Conn, batch []audit.Entry) error {
-	if !s.unsure {
+	if !s.unsure && !s.noCopy {
 		err := s.copy(ctx, conn, batch)
-		if !isCode(err, "23505") { // a unique violation; the insert will tell which one
+		s.noCopy = isCode(err, "0A000")         // not supported, where there is row-level security
+		if !s.noCopy && !isCode(err, "23505") { // a unique violation; the insert will tell which one
 			return err
 		}
 	}

@@ -67,6 +67,18 @@ const (
 	No
 )
 
+// String returns "any", "yes" or "no".
+func (c Choice) String() string {
+	switch c {
+	case Yes:
+		return "yes"
+	case No:
+		return "no"
+	default:
+		return "any"
+	}
+}
+
 // Match reports whether f selects the event; Newest, Limit and Fields do not
 // matter to it. It is meant for events that were read or frozen; others match as
 // they would after PermissionAuditEvent.Freeze, but for metadata values that JSON

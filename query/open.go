@@ -94,8 +94,12 @@ func openFile(ctx context.Context, path string) (*Handle, error) {
 	if err != nil {
 		return nil, withoutSecret(path, err)
 	}
+	isDatabase := file.isSQLite()
 	if err := file.Close(); err != nil {
 		return nil, err
+	}
+	if isDatabase {
+		return nil, fmt.Errorf("query: open %s: it is an SQLite database: write sqlite:%s", path, path)
 	}
 	return NewHandle(Files(path), nil), nil
 }

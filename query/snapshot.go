@@ -59,3 +59,12 @@ func (s *snapshot) ReadAt(p []byte, offset int64) (int, error) {
 
 // Close closes the file.
 func (s *snapshot) Close() error { return s.file.Close() }
+
+// isSQLite reports whether the file begins like every SQLite database
+// (https://www.sqlite.org/fileformat.html, 1.3.1).
+func (s *snapshot) isSQLite() bool {
+	const magic = "SQLite format 3\x00"
+	begin := make([]byte, len(magic))
+	_, err := s.file.ReadAt(begin, 0)
+	return err == nil && string(begin) == magic
+}

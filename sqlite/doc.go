@@ -28,7 +28,7 @@
 // # The table
 //
 // The table is created before the first batch is written, with its indexes; reading
-// never creates anything. [Schema] is the same as text. A table that general_manager
+// never creates anything. [Schema] is it as text, for migrations. A table that general_manager
 // made is adopted: it gets the columns event_id and sanitized and a unique index, and
 // keeps everything else. Its rows are read like ours.
 //

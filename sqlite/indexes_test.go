@@ -80,7 +80,6 @@ func TestFiltersUseTheirIndexes(t *testing.T) {
 		"request, a number":  {metadata("request_id", "6"), "metadata_request_id", 1},
 		"request, true":      {metadata("request_id", "true"), "metadata_request_id", 100},
 		"request, false":     {metadata("request_id", "false"), "metadata_request_id", 100},
-		"request, fraction":  {metadata("request_id", "0.5"), "metadata_request_id", 200},
 		"requests":           {metadata("request_id", "m5", "6", "none"), "metadata_request_id", 2},
 		"trace":              {metadata("trace_id", "m5"), "metadata_trace_id", 1},
 		"newest of a user":   {query.Filter{User: in("um7"), Newest: true, Limit: 1}, "user_id_created_at", 1},

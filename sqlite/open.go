@@ -52,6 +52,11 @@ func (s *Store) openFile(ctx context.Context, path string) error {
 	} else if err != nil {
 		return err
 	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return withoutPath(err)
+	}
+	s.path, s.file = path, info
 	writes, err := open(ctx, path, writing(), 1)
 	if err != nil && !isBusy(err) {
 		return err
@@ -69,14 +74,17 @@ func (s *Store) openFile(ctx context.Context, path string) error {
 
 // openReadOnly opens a database that is there. SQLite leaves files behind when it
 // opens one in WAL mode with mode=ro, unless they are there already; a connection
-// that could write takes them away. What nobody may write to is immutable.
+// that could write takes them away. A file that nobody may write to does not change,
+// and needs neither them nor locks.
 func (s *Store) openReadOnly(ctx context.Context, path string) error {
 	if err := checkFile(path); err != nil {
 		return err
 	}
-	attempts := []url.Values{{"mode": {"rw"}, "_query_only": {"1"}}, {"mode": {"ro"}, "immutable": {"1"}}}
+	attempts := []url.Values{{"mode": {"rw"}, "_query_only": {"1"}}, {"mode": {"ro"}}}
 	if _, err := os.Stat(path + "-wal"); err == nil {
-		attempts = []url.Values{{"mode": {"ro"}}}
+		attempts = attempts[1:]
+	} else if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o222 == 0 {
+		attempts[1].Set("immutable", "1")
 	}
 	var failed error
 	for _, settings := range attempts {
@@ -87,11 +95,9 @@ func (s *Store) openReadOnly(ctx context.Context, path string) error {
 			s.writes, s.reads, s.close = db, db, db.Close
 			return nil
 		}
-		if failed == nil {
-			failed = err
-		}
+		failed = err
 	}
-	return failed
+	return fmt.Errorf("%w (readers need to write to its directory, or a copy that is read-only for everybody)", failed)
 }
 
 // checkFile returns an error, perhaps fs.ErrNotExist, unless path is a plain file.
@@ -119,7 +125,7 @@ func checkFile(path string) error {
 // createFile creates an empty database for its owner alone. SQLite gives the files
 // beside it the same mode.
 func createFile(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := createDirectory(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("create its directory: %w", withoutPath(err))
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -133,6 +139,45 @@ func createFile(path string) error {
 		return withoutPath(err)
 	}
 	return file.Close()
+}
+
+// createDirectory creates a directory, with those that it lies in, so that a power cut
+// does not take it away again.
+func createDirectory(path string) error {
+	if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(path)
+	if err := createDirectory(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if runtime.GOOS == "windows" { // which syncs no directories
+		return nil
+	}
+	directory, err := os.Open(parent)
+	if err != nil {
+		return err
+	}
+	return errors.Join(directory.Sync(), directory.Close())
+}
+
+// checkPlace returns an error if the database is not where it was opened: what is
+// written to a file that was removed is lost when the last process closes it.
+func (s *Store) checkPlace() error {
+	if s.file == nil {
+		return nil
+	}
+	info, err := os.Stat(s.path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("its file is gone: %w: put it back, or start anew", withoutPath(err))
+	case !os.SameFile(info, s.file):
+		return errors.New("its file was replaced by another one while it was open: start anew")
+	}
+	return nil
 }
 
 // withoutPath returns what is wrong with a path that the error around it names.

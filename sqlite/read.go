@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,9 +54,7 @@ func parseTime(text string) (time.Time, error) {
 }
 
 // dialect is SQLite's SQL.
-type dialect struct {
-	indexed []string // metadata keys with an index, perhaps
-}
+type dialect struct{}
 
 // Placeholder implements table.Dialect, as do the others.
 func (dialect) Placeholder(n int) string { return "?" + strconv.Itoa(n) }
@@ -65,6 +62,10 @@ func (dialect) Placeholder(n int) string { return "?" + strconv.Itoa(n) }
 // Time is a text that sorts like the times that Django writes too: it has no
 // fraction if that is zero.
 func (dialect) Time(t time.Time) any { return strings.TrimSuffix(timeText(t), ".000000") }
+
+func (dialect) Boolean(column string) string {
+	return "CASE WHEN " + column + " IN (0, 1) THEN " + column + " END"
+}
 
 // manyTerms are passed as one argument: there can be 32,766 arguments, and a
 // statement with many takes long to compile.
@@ -114,10 +115,10 @@ func (dialect) MetadataContainer(key string, bind table.Bind) string {
 	return "EXISTS (SELECT 1 FROM " + elements("metadata") + " WHERE j.key = " + bind(key) + " AND j.type IN ('array', 'object'))"
 }
 
-// MetadataHint asks for what the index holds: SQLite's values, in which a number is
-// no text.
+// MetadataHint asks for what the index holds: SQLite's values, in which a number is no
+// text, and a fraction not always the nearest to what was written.
 func (d dialect) MetadataHint(key string, values []string, bind table.Bind) string {
-	if !slices.Contains(d.indexed, key) || len(values) > manyTerms {
+	if len(values) > manyTerms {
 		return ""
 	}
 	var in []any
@@ -125,8 +126,8 @@ func (d dialect) MetadataHint(key string, values []string, bind table.Bind) stri
 		in = append(in, value)
 		if whole, err := strconv.ParseInt(value, 10, 64); err == nil {
 			in = append(in, whole)
-		} else if number, err := strconv.ParseFloat(value, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-			in = append(in, number)
+		} else if _, err := strconv.ParseFloat(value, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+			return ""
 		}
 		switch value {
 		case "true":

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 )
@@ -115,4 +116,18 @@ func TestReadOnlyLeavesAnEmptyFileEmpty(t *testing.T) {
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Empty(t, content)
+}
+
+func TestALoggerTakesNoStoreThatIsReadOnly(t *testing.T) {
+	path := newPath(t)
+	require.NoError(t, openTest(t, path, nil).Ping(t.Context()))
+	_, err := audit.NewDatabaseAuditLogger(openTest(t, path, &Options{ReadOnly: true}), nil)
+	require.ErrorContains(t, err, "read-only")
+}
+
+func TestAPathAloneIsNoDatabaseForQueryOpen(t *testing.T) {
+	path := newPath(t)
+	require.NoError(t, openTest(t, path, nil).Ping(t.Context()))
+	_, err := query.Open(t.Context(), path)
+	require.ErrorContains(t, err, "it is an SQLite database: write sqlite:"+path)
 }

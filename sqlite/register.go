@@ -50,6 +50,9 @@ func openSource(ctx context.Context, spec string) (*query.Handle, error) {
 func parseSpec(spec string) (path string, options *Options, err error) {
 	_, rest, _ := strings.Cut(spec, ":")
 	escaped, query, _ := strings.Cut(rest, "?")
+	if place, found := strings.CutPrefix(escaped, "//"); found && place != "" && place[0] != '/' {
+		return "", nil, errors.New("it names a host: write sqlite:///path, or sqlite:path for a relative one")
+	}
 	path, err = url.PathUnescape(strings.TrimPrefix(escaped, "//"))
 	if err != nil {
 		return "", nil, fmt.Errorf("its path is malformed: %w", err)

@@ -61,7 +61,7 @@ func schema(name table.Name, metadataIndexes []string) string {
 	}
 	for _, key := range metadataIndexes {
 		fmt.Fprintf(&b, "CREATE INDEX IF NOT EXISTS %s ON %s (%s) WHERE %[3]s IS NOT NULL;\n",
-			indexSQL(name, "metadata_"+key), table.Quote(name.Table), indexedMetadata(key))
+			table.Name{Schema: name.Schema, Table: name.MetadataIndex(key)}.SQL(), table.Quote(name.Table), indexedMetadata(key))
 	}
 	return b.String()
 }
@@ -123,11 +123,16 @@ func inspect(ctx context.Context, q queryer, name table.Name) (table.Layout, err
 	if err != nil {
 		return layout, err
 	}
-	unique := `SELECT 1 FROM pragma_index_list(` + in + `) AS l WHERE l."unique" AND NOT l.partial ` +
-		`AND (SELECT group_concat(i.name) FROM pragma_index_info(l.name` + strings.TrimPrefix(in, "?1") + `) AS i) = 'event_id'`
-	err = each(ctx, q, unique, args, func(table.Scan) (bool, error) {
-		layout.Unique = true
-		return false, nil
+	layout.Indexes = map[string]bool{}
+	indexes := `SELECT l.name, l."unique" AND NOT l.partial AND 'event_id' IS (SELECT group_concat(i.name) FROM pragma_index_info(l.name` +
+		strings.TrimPrefix(in, "?1") + `) AS i) FROM pragma_index_list(` + in + `) AS l`
+	err = each(ctx, q, indexes, args, func(scan table.Scan) (bool, error) {
+		var index string
+		var unique bool
+		err := scan(&index, &unique)
+		layout.Indexes[index] = true
+		layout.Unique = layout.Unique || unique
+		return true, err
 	})
 	return layout, err
 }

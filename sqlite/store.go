@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/permaudit/audit"
@@ -26,8 +29,8 @@ type Options struct {
 	// runs the text of Schema; see there.
 	SkipSchema bool
 	// MetadataIndexes are metadata keys by whose values events are looked up
-	// often: the table is created with an index for each, and filters use it.
-	// Letters, digits and underscores. Nil: request_id; empty: none.
+	// often: when the table is created it gets an index for each. Letters, digits
+	// and underscores. Nil: request_id; empty: none.
 	MetadataIndexes []string
 }
 
@@ -41,6 +44,8 @@ type Store struct {
 	writes  *sql.DB
 	reads   *sql.DB // the same, where there can be one connection only
 	close   func() error
+	path    string      // of the file that is written
+	file    os.FileInfo // what it was when it was opened; nil: there is none to watch
 
 	args []any // of WriteBatch, which is never called concurrently
 }
@@ -58,8 +63,8 @@ var errReadOnly = errors.New("sqlite: write batch: the store is read-only")
 // created later: see Ping.
 //
 // Open returns an error for a table that has no proper name, and for a file that is
-// no database or cannot be opened. It does not wait for a database that another
-// process has locked.
+// no database or cannot be opened. A database that another process has locked is
+// opened all the same, after a second.
 func Open(ctx context.Context, path string, options *Options) (*Store, error) {
 	s, err := newStore(options)
 	if err != nil {
@@ -68,6 +73,12 @@ func Open(ctx context.Context, path string, options *Options) (*Store, error) {
 	if !haveDriver {
 		return nil, errors.New("sqlite: this program was built without cgo, which SQLite needs: " +
 			"build it with CGO_ENABLED=1 and a C compiler, or log to a file or to PostgreSQL")
+	}
+	if schema := s.reader.Table.Schema; schema != "" && !strings.EqualFold(schema, "main") {
+		return nil, fmt.Errorf("sqlite: table name %q: a database that is opened has the schema main alone", s.reader.Table)
+	}
+	if path != "" && path != inMemory {
+		path = filepath.Clean(path)
 	}
 	open := s.openFile
 	switch {
@@ -112,9 +123,12 @@ func newStore(options *Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
+	if strings.EqualFold(name.Schema, "temp") || strings.HasPrefix(strings.ToLower(name.Table), "sqlite_") {
+		return nil, fmt.Errorf("sqlite: table name %q: SQLite keeps such tables for itself, or not at all", name)
+	}
 	s.keeper = table.Keeper{Definition: definition(name, indexes), Skip: s.options.SkipSchema}
 	s.reader = table.Reader{
-		Dialect:    dialect{indexes},
+		Dialect:    dialect{},
 		Table:      name,
 		Must:       s.options.ReadOnly || s.options.SkipSchema,
 		Layout:     s.layout,
@@ -141,14 +155,41 @@ func (s *Store) Ping(ctx context.Context) error {
 	if s.options.ReadOnly {
 		return s.failed("ping", s.reader.Check(ctx))
 	}
+	var err error
+	for range pings {
+		if err = s.prepare(ctx); !isBusy(err) {
+			break
+		}
+		// Two that open a new database at once get in each other's way, for which
+		// SQLite does not wait.
+		select {
+		case <-time.After(pingPause):
+		case <-ctx.Done():
+		}
+	}
+	return s.failed("ping", err)
+}
+
+// How often Ping tries a database that is locked.
+const (
+	pings     = 10
+	pingPause = 20 * time.Millisecond
+)
+
+// prepare makes the table what it must be for writing.
+func (s *Store) prepare(ctx context.Context) error {
 	conn, err := s.writes.Conn(ctx)
 	if err != nil {
-		return s.failed("ping", err)
+		return err
 	}
 	defer release(conn)
 	_, err = s.ensure(ctx, conn)
-	return s.failed("ping", err)
+	return err
 }
+
+// ReadOnly reports whether the Store was opened for reading only; no logger takes it
+// then.
+func (s *Store) ReadOnly() bool { return s.options.ReadOnly }
 
 // Events implements query.Source: the filter is answered in SQL. A table that is
 // not there yet reads as an empty one, unless the Store would not create it.

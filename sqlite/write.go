@@ -24,6 +24,9 @@ func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
 	case len(batch) == 0:
 		return nil
 	}
+	if err := s.checkPlace(); err != nil {
+		return s.failed("write to", err)
+	}
 	conn, err := s.writes.Conn(ctx)
 	if err != nil {
 		return s.failed("write to", err)

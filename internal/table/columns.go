@@ -20,8 +20,10 @@ var Written = []string{
 
 // Layout is what a table looks like.
 type Layout struct {
-	Columns map[string]int // the limit of each column, in characters; 0: none
-	Unique  bool           // there is a unique index on event_id alone
+	Columns map[string]int  // the limit of each column, in characters; 0: none
+	Unique  bool            // there is a unique index on event_id alone
+	Indexes map[string]bool // by name; nil: it does not matter which there are
+	Blind   bool            // event_id is there, but must not be read
 }
 
 // Check returns an error unless the table is there, and one of events, ours or

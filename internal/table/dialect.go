@@ -9,6 +9,8 @@ type Dialect interface {
 	Placeholder(n int) string
 	// Time returns the argument for a moment in microseconds.
 	Time(t time.Time) any
+	// Boolean is a column of booleans as it is read: null if it is none.
+	Boolean(column string) string
 	// Among says that a text, which is not null, is one of values.
 	Among(text string, values []string, bind Bind) string
 	// Holds says that the JSON array of a column holds one of values.
@@ -19,7 +21,7 @@ type Dialect interface {
 	// MetadataContainer says that the value of a key is a list or an object.
 	MetadataContainer(key string, bind Bind) string
 	// MetadataHint follows from the value of a key being one of values, none of
-	// them "", and is what an index serves; "": there is no such thing.
+	// them "", and is what the index on the key serves; "": there is no such thing.
 	MetadataHint(key string, values []string, bind Bind) string
 }
 

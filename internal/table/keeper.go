@@ -1,7 +1,6 @@
 package table
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -30,6 +29,9 @@ func (d *Definition) missing(layout Layout) (string, error) {
 	if !layout.Unique {
 		b.WriteString(d.Unique)
 	}
+	if layout.Blind {
+		return "", fmt.Errorf("permission denied to read event_id, without which repeats cannot be skipped: GRANT INSERT, SELECT (event_id) ON %s", d.Name)
+	}
 	return b.String(), nil
 }
 
@@ -48,9 +50,10 @@ type Keeper struct {
 // it; an error undoes everything.
 func (k *Keeper) Ensure(inspect func() (Layout, error), alter func(step func(run func(sql string) error) error) error) (Layout, error) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.layout != nil {
-		return *k.layout, nil
+	known := k.layout
+	k.mu.Unlock() // the database keeps two from making it at once
+	if known != nil {
+		return *known, nil
 	}
 	layout, missing, err := k.look(inspect)
 	switch {
@@ -65,6 +68,8 @@ func (k *Keeper) Ensure(inspect func() (Layout, error), alter func(step func(run
 	if err != nil {
 		return layout, fmt.Errorf("create or adopt the table: %w", err)
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.layout = &layout
 	return layout, nil
 }
@@ -98,11 +103,4 @@ func (k *Keeper) Forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.layout = nil
-}
-
-// CheckOptions checks the options that stores have in common.
-func CheckOptions(tableName string, metadataIndexes []string) (Name, []string, error) {
-	name, wrongName := ParseName(tableName)
-	indexes, wrongIndex := MetadataIndexes(metadataIndexes)
-	return name, indexes, errors.Join(wrongName, wrongIndex)
 }

@@ -88,3 +88,6 @@ func (n Name) Index(suffix string) string {
 	short := fmt.Sprintf("_%08x", hash.Sum32())
 	return name[:maxIdentifier-len(short)] + short
 }
+
+// MetadataIndex returns the name of the index on a metadata key.
+func (n Name) MetadataIndex(key string) string { return n.Index("metadata_" + key) }

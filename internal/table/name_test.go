@@ -69,22 +69,22 @@ func TestIndexNamesAreUniqueAndShortEnough(t *testing.T) {
 }
 
 func TestMetadataIndexesHaveADefaultAndAreChecked(t *testing.T) {
-	keys, err := MetadataIndexes(nil)
+	keys, err := checkIndexes(nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"request_id"}, keys)
-	keys, err = MetadataIndexes([]string{})
+	keys, err = checkIndexes([]string{})
 	require.NoError(t, err)
 	require.Empty(t, keys, "empty is none")
 	given := []string{"a", strings.Repeat("k", 63)}
-	keys, err = MetadataIndexes(given)
+	keys, err = checkIndexes(given)
 	require.NoError(t, err)
 	given[0] = "changed"
 	require.Equal(t, "a", keys[0], "it is a copy")
 	for _, wrong := range [][]string{{""}, {"a b"}, {"a'"}, {`a"`}, {"a.b"}, {"é"}, {strings.Repeat("k", 64)}, {strings.Repeat("k", 1<<20)}} {
-		_, err := MetadataIndexes(wrong)
+		_, err := checkIndexes(wrong)
 		require.ErrorContains(t, err, "letters, digits and underscores")
 		require.Less(t, len(err.Error()), 500)
 	}
-	_, err = MetadataIndexes([]string{"a", "b", "a"})
+	_, err = checkIndexes([]string{"a", "b", "a"})
 	require.ErrorContains(t, err, `"a": it is there twice`)
 }

@@ -153,7 +153,7 @@ type column struct {
 
 func (r *Reader) newSelection(f query.Filter, layout Layout, last int64) *selection {
 	fields := f.Fields
-	s := &selection{reader: r, where: newWhere(r.Dialect, f), newest: f.Newest, last: last}
+	s := &selection{reader: r, where: newWhere(r.Dialect, r.Table, layout, f), newest: f.Newest, last: last}
 	if !s.where.exact {
 		fields = 0 // Match decides
 	}
@@ -171,8 +171,8 @@ func (r *Reader) newSelection(f query.Filter, layout Layout, last int64) *select
 		return into
 	})
 	add(query.FieldAction, "coalesce(action, '')", func(r *row) any { return &r.entry.Action })
-	add(query.FieldGranted, "granted", func(r *row) any { return &r.entry.Granted })
-	add(query.FieldBypassed, "bypassed", func(r *row) any { return &r.entry.Bypassed })
+	add(query.FieldGranted, r.Dialect.Boolean("granted"), func(r *row) any { return &r.granted })
+	add(query.FieldBypassed, r.Dialect.Boolean("bypassed"), func(r *row) any { return &r.bypassed })
 	add(query.FieldManager, "coalesce(manager, '')", func(r *row) any { return &r.entry.Manager })
 	add(query.FieldUser, "coalesce(user_id, '')", func(r *row) any { return &r.entry.UserID })
 	add(query.FieldUser, "coalesce(user_repr, '')", func(r *row) any { return &r.entry.User })
@@ -191,7 +191,7 @@ func (s *selection) statement(rows int) (string, []any) {
 	for i, c := range s.columns {
 		names[i] = c.sql
 	}
-	w := *s.where
+	w := *s.where // its slices are not appended to in place
 	w.conditions, w.args = w.conditions[:len(w.conditions):len(w.conditions)], w.args[:len(w.args):len(w.args)]
 	order := "id"
 	switch {
@@ -230,6 +230,10 @@ func (s *selection) page(ctx context.Context, rows int) (page, error) {
 		if err := scan(into...); err != nil {
 			return false, fmt.Errorf("row %d: %w", r.id, err)
 		}
+		if s.begun && (r.id > s.id) == s.newest || r.id == s.id && s.begun {
+			return false, fmt.Errorf("row %d comes after row %d: the database is damaged, or changed under its reader", r.id, s.id)
+		}
+		s.id, s.begun = r.id, true
 		p.bytes += r.size()
 		full = p.bytes >= pageBytes
 		return !full, nil
@@ -238,44 +242,5 @@ func (s *selection) page(ctx context.Context, rows int) (page, error) {
 		return page{}, err
 	}
 	p.last = !full && len(p.rows) < rows
-	if len(p.rows) > 0 {
-		s.id, s.begun = p.rows[len(p.rows)-1].id, true
-	}
 	return p, nil
-}
-
-// row is one row, as it was scanned.
-type row struct {
-	id      int64
-	eventID string
-	created func() (time.Time, error) // nil: it was not read
-	entry   audit.Entry
-}
-
-func (r *row) size() int {
-	e := &r.entry
-	return len(e.Manager) + len(e.UserID) + len(e.User) + len(e.Attributes) + len(e.Permissions) + len(e.Metadata) + len(e.Sanitized)
-}
-
-// event returns the event, or what is damaged.
-func (r *row) event(place string) (audit.PermissionAuditEvent, error) {
-	event, err := r.decode()
-	if err != nil {
-		return audit.PermissionAuditEvent{}, &query.DamageError{File: place, Line: int(r.id), Err: err}
-	}
-	return event, nil
-}
-
-func (r *row) decode() (event audit.PermissionAuditEvent, err error) {
-	if r.eventID != "" {
-		if r.entry.ID, err = audit.ParseEventID(r.eventID); err != nil {
-			return event, err
-		}
-	}
-	if r.created != nil {
-		if r.entry.Timestamp, err = r.created(); err != nil {
-			return event, fmt.Errorf("created_at: %w", err)
-		}
-	}
-	return r.entry.Event()
 }

@@ -35,7 +35,7 @@ func TestBoundsAreThoseThatADatabaseHolds(t *testing.T) {
 		"until year 20000":   {until: lastTime.AddDate(10000, 0, 0)},
 		"far zone":           {until: time.Date(10000, 1, 1, 5, 0, 0, 0, time.FixedZone("", 6*3600)), sql: "created_at < $1 AND ", args: []any{"9999-12-31T23:00:00Z"}},
 	} {
-		w := newWhere(plain{}, query.Filter{Since: row.since, Until: row.until})
+		w := newWhere(plain{}, Name{}, Layout{}, query.Filter{Since: row.since, Until: row.until})
 		require.Equal(t, " WHERE "+row.sql+noGaps, w.sql(), name)
 		require.Equal(t, row.args, w.args, name)
 	}

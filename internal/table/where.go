@@ -14,6 +14,8 @@ import (
 // where collects conditions and their arguments.
 type where struct {
 	dialect    Dialect
+	name       Name
+	layout     Layout
 	conditions []string
 	args       []any
 	// exact is false if rows are selected that query.Filter.Match may refuse: lists
@@ -22,8 +24,8 @@ type where struct {
 }
 
 // newWhere says in SQL what f.Match says.
-func newWhere(dialect Dialect, f query.Filter) *where {
-	w := &where{dialect: dialect, exact: true}
+func newWhere(dialect Dialect, name Name, layout Layout, f query.Filter) *where {
+	w := &where{dialect: dialect, name: name, layout: layout, exact: true}
 	w.times(f.Since, f.Until)
 	w.choice("granted", f.Granted)
 	w.choice("bypassed", f.Bypassed)
@@ -164,7 +166,8 @@ func (w *where) metadata(key string, terms query.Terms) {
 	}
 	if len(terms.In) > 0 {
 		values := storable(terms.In)
-		if len(values) > 0 && !containers && !slices.Contains(values, "") {
+		indexed := w.layout.Indexes == nil || w.layout.Indexes[w.name.MetadataIndex(key)]
+		if indexed && len(values) > 0 && !containers && !slices.Contains(values, "") {
 			if hint := w.dialect.MetadataHint(key, values, w.bind); hint != "" {
 				w.add(hint)
 			}

@@ -13,8 +13,9 @@ import (
 // plain is a dialect that says what it is asked.
 type plain struct{ hint bool }
 
-func (plain) Placeholder(n int) string { return "$" + strconv.Itoa(n) }
-func (plain) Time(t time.Time) any     { return t.Format(time.RFC3339Nano) }
+func (plain) Boolean(column string) string { return column }
+func (plain) Placeholder(n int) string     { return "$" + strconv.Itoa(n) }
+func (plain) Time(t time.Time) any         { return t.Format(time.RFC3339Nano) }
 
 func bindAll(values []string, bind Bind) string {
 	var in []string
@@ -95,7 +96,7 @@ func TestFiltersInSQL(t *testing.T) {
 		"not a list":          {key(notIn("[]")), "(NOT (text[$1] in ($2)) OR container[$3])", []any{"k", "[]", "k"}, true},
 		"bad list":            {key(in("[" + bad)), "(container[$1])", []any{"k"}, true},
 	} {
-		w := newWhere(plain{}, row.filter)
+		w := newWhere(plain{}, Name{}, Layout{}, row.filter)
 		conditions := noGaps
 		if row.sql != "" {
 			conditions = joinConditions(row.sql)
@@ -117,8 +118,8 @@ func joinConditions(sql string) string {
 }
 
 func TestGapsAreLeftOutUnlessTheyAreNamed(t *testing.T) {
-	require.Equal(t, " WHERE action in ($1 $2)", newWhere(plain{}, query.Filter{Action: query.Terms{In: []string{"gap", "read"}}}).sql())
-	require.Equal(t, " WHERE "+noGaps+" AND action in ($1)", newWhere(plain{}, query.Filter{Action: query.Terms{In: []string{"read"}}}).sql())
+	require.Equal(t, " WHERE action in ($1 $2)", newWhere(plain{}, Name{}, Layout{}, query.Filter{Action: query.Terms{In: []string{"gap", "read"}}}).sql())
+	require.Equal(t, " WHERE "+noGaps+" AND action in ($1)", newWhere(plain{}, Name{}, Layout{}, query.Filter{Action: query.Terms{In: []string{"read"}}}).sql())
 	require.Empty(t, (&where{}).sql())
 }
 
@@ -136,7 +137,7 @@ func TestAHintStandsOnlyWhereItFollows(t *testing.T) {
 		"not":        {query.Terms{NotIn: []string{"v"}}, "NOT (text[$1] in ($2))"},
 		"unstorable": {query.Terms{In: []string{"\xff"}}, "(1 = 0)"},
 	} {
-		w := newWhere(plain{hint: true}, query.Filter{Metadata: map[string]query.Terms{"k": row.terms}})
+		w := newWhere(plain{hint: true}, Name{}, Layout{}, query.Filter{Metadata: map[string]query.Terms{"k": row.terms}})
 		require.Equal(t, " WHERE "+noGaps+" AND "+row.want, w.sql(), name)
 	}
 }
@@ -155,7 +156,7 @@ func TestAKeyThatNoEventHasIsMissingFromAll(t *testing.T) {
 			{query.Terms{NotIn: []string{""}}, never},
 			{query.Terms{In: []string{""}, NotIn: []string{""}}, never},
 		} {
-			w := newWhere(plain{hint: true}, query.Filter{Metadata: map[string]query.Terms{key: row.terms}})
+			w := newWhere(plain{hint: true}, Name{}, Layout{}, query.Filter{Metadata: map[string]query.Terms{key: row.terms}})
 			require.Equal(t, " WHERE "+noGaps+row.want, w.sql())
 			require.Empty(t, w.args)
 		}
@@ -168,12 +169,12 @@ func TestKeysAreAskedForInOrderEachTime(t *testing.T) {
 		f.Metadata[key] = query.Terms{In: []string{"v"}}
 	}
 	for range 20 {
-		require.Equal(t, []any{"a", "v", "b", "v", "c", "v", "d", "v"}, newWhere(plain{}, f).args)
+		require.Equal(t, []any{"a", "v", "b", "v", "c", "v", "d", "v"}, newWhere(plain{}, Name{}, Layout{}, f).args)
 	}
 }
 
 func TestTermsOfTheCallerAreNotChanged(t *testing.T) {
 	terms := query.Terms{In: []string{"a", "\xff", "b"}, NotIn: []string{"\x00", "c"}}
-	newWhere(plain{}, query.Filter{Manager: terms, User: terms, Attribute: terms, Metadata: map[string]query.Terms{"k": terms}})
+	newWhere(plain{}, Name{}, Layout{}, query.Filter{Manager: terms, User: terms, Attribute: terms, Metadata: map[string]query.Terms{"k": terms}})
 	require.Equal(t, query.Terms{In: []string{"a", "\xff", "b"}, NotIn: []string{"\x00", "c"}}, terms)
 }

@@ -1,14 +1,22 @@
 package table
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/permaudit/audit"
 )
 
-// MetadataIndexes checks the option of that name: nil is the default, request_id.
+// CheckOptions checks the options that stores have in common.
+func CheckOptions(tableName string, metadataIndexes []string) (Name, []string, error) {
+	name, wrongName := ParseName(tableName)
+	indexes, wrongIndex := checkIndexes(metadataIndexes)
+	return name, indexes, errors.Join(wrongName, wrongIndex)
+}
+
+// checkIndexes checks the option MetadataIndexes: nil is the default, request_id.
 // The keys become part of SQL, as constants and in the names of indexes.
-func MetadataIndexes(keys []string) ([]string, error) {
+func checkIndexes(keys []string) ([]string, error) {
 	if keys == nil {
 		return []string{audit.MetadataRequestID}, nil
 	}
