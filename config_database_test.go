@@ -161,6 +161,7 @@ func TestDatabases(t *testing.T) {
 			`{"ENGINE": "django.db.backends.postgresql_psycopg2", "NAME": "app", "HOST": "db", "PORT": ""}`, "postgres", "postgres://db/app",
 		},
 		"an engine that wraps it": {`{"ENGINE": "django_prometheus.db.backends.postgresql", "NAME": "app"}`, "postgres", "postgres:///app"},
+		"a name with an @":        {`{"ENGINE": "x.postgresql", "NAME": "a@b/c", "HOST": "db"}`, "postgres", "postgres://db/a%40b%2Fc"},
 		"port as a number":        {`{"ENGINE": "x.postgresql", "NAME": "app", "HOST": "db", "PORT": 5433}`, "postgres", "postgres://db:5433/app"},
 		"port without host":       {`{"ENGINE": "x.postgresql", "NAME": "app", "PORT": 5433}`, "postgres", "postgres:///app?port=5433"},
 		"socket":                  {`{"ENGINE": "x.postgresql", "NAME": "app", "USER": "web", "HOST": "/var/run/postgresql"}`, "postgres", "postgres://web@/app?host=%2Fvar%2Frun%2Fpostgresql"},

@@ -3,11 +3,13 @@ package audit_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -349,4 +351,26 @@ func TestNoBoundsDeadlock(t *testing.T) {
 			require.Len(t, sink.entries(), int(stats.Written+stats.Gaps))
 		})
 	}
+}
+
+func TestErrNotDurableSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := errors.New("the database is down")
+		var healed atomic.Bool
+		sink := &memorySink{}
+		sink.write = func(_ context.Context, batch []audit.Entry) error {
+			if !healed.Load() {
+				return down
+			}
+			sink.keep(batch)
+			return nil
+		}
+		logger := newBuffered(t, sink, audit.BufferOptions{Ack: audit.AckDurable, MaxWait: time.Second, OnError: func(error) {}})
+		err := logger.Record(t.Context(), granted("m0"))
+		require.ErrorIs(t, err, audit.ErrNotDurable)
+		require.ErrorIs(t, err, down)
+		require.ErrorContains(t, err, "MaxWait of 1s passed")
+		healed.Store(true)
+		require.NoError(t, logger.Close())
+	})
 }
