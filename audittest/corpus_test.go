@@ -36,7 +36,7 @@ func TestCorpusIsInNoOtherOrderThanArrival(t *testing.T) {
 
 func TestFilterTextSaysWhatIsAskedFor(t *testing.T) {
 	require.Equal(t, "{}", filterText(query.Filter{}))
-	require.Equal(t, `{Since: 2026-11-23T07:46:20.123456Z, Manager: {["Project" "\x00"] []}, Granted: 2, Newest: true}`,
+	require.Equal(t, `{Since: 2026-11-23T07:46:20.123456Z, Manager: {["Project" "\x00"] []}, Granted: no, Newest: true}`,
 		filterText(query.Filter{Since: begin, Manager: in("Project", "\x00"), Granted: query.No, Newest: true}))
 	require.Less(t, len(filterText(manyTerms()[0])), 1100)
 }

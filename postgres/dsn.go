@@ -26,16 +26,19 @@ func parseDSN(dsn string) (*pgxpool.Config, error) {
 	}
 	parameters := config.ConnConfig.RuntimeParams
 	for _, name := range libpqOnly {
-		delete(parameters, name)
+		if parameters[name] != "require" {
+			delete(parameters, name)
+		}
 	}
 	return config, nil
 }
 
 // libpqOnly are parameters of libpq that pgx does not know and would hand to the
-// server, which would refuse them.
+// server, which would refuse them. Those that demand something stay: they must not be
+// ignored.
 var libpqOnly = []string{
 	"gssencmode", "gsslib", "gssdelegation", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval",
-	"load_balance_hosts", "requirepeer", "sslcompression", "tcp_user_timeout", "fallback_application_name",
+	"load_balance_hosts", "sslcompression", "tcp_user_timeout", "fallback_application_name",
 }
 
 // keyword is a keyword with its value.

@@ -88,6 +88,9 @@ func TestParametersOfLibpqAloneAreIgnored(t *testing.T) {
 		dsn = withParameter(t, dsn, name, "1")
 	}
 	require.NoError(t, openTest(t, dsn, nil).Ping(t.Context()))
+	for _, demand := range []string{"requirepeer", "gssencmode"} {
+		require.ErrorContains(t, openTest(t, withParameter(t, dsn, demand, "require"), nil).Ping(t.Context()), demand)
+	}
 	_, err := Open(t.Context(), withTable(t, dsn, "x"), nil)
 	require.ErrorContains(t, err, "set Options.TableName")
 }

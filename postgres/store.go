@@ -66,7 +66,7 @@ var errReadOnly = errors.New("postgres: write batch: the store is read-only")
 // (postgres://user:password@host:port/database) or as host=... user=..., completed
 // by the PG* variables of the environment, as libpq does it. The parameters of
 // pgxpool, such as pool_max_conns, are accepted; those of libpq that pgx does not have
-// (keepalives, gssencmode and the like) are ignored. connect_timeout defaults to 5 s.
+// (keepalives and the like) are ignored. connect_timeout defaults to 5 s.
 // Nil options are the defaults.
 //
 // Open returns an error for a dsn that is malformed and a table that has no proper

@@ -2,6 +2,7 @@ package query
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/netip"
 	"testing"
@@ -160,4 +161,8 @@ func TestZeroFieldsAreAll(t *testing.T) {
 	require.True(t, (FieldID | FieldUser).Has(FieldUser))
 	require.True(t, (FieldID | FieldUser).Has(FieldUser|FieldID))
 	require.False(t, (FieldID | FieldUser).Has(FieldUser|FieldAction))
+}
+
+func TestChoicesHaveNames(t *testing.T) {
+	require.Equal(t, "any yes no", fmt.Sprint(query.Any, " ", query.Yes, " ", query.No))
 }
