@@ -164,5 +164,5 @@ func TestZeroFieldsAreAll(t *testing.T) {
 }
 
 func TestChoicesHaveNames(t *testing.T) {
-	require.Equal(t, "any yes no", fmt.Sprint(query.Any, " ", query.Yes, " ", query.No))
+	require.Equal(t, "any yes no", fmt.Sprint(Any, " ", Yes, " ", No))
 }
