@@ -117,35 +117,6 @@ func TestTheFirstTryCopiesAndTheNextOneInserts(t *testing.T) {
 	require.Equal(t, 6, count(t, dsn, countAll))
 }
 
-func TestARetryBesideTheFirstTransactionLeavesEachEventOnce(t *testing.T) {
-	dsn := newDatabase(t)
-	store := openTest(t, dsn, nil)
-	require.NoError(t, store.Ping(t.Context()))
-	// A trigger makes the first transaction wait, after it has inserted its rows.
-	execute(t, dsn, `CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END $$;
-		CREATE TRIGGER wait AFTER INSERT ON permission_audit_log EXECUTE FUNCTION wait()`)
-	batch := entries(t, someEvents(20)...)
-	withConn(t, dsn, func(ctx context.Context, conn *pgx.Conn) {
-		_, err := conn.Exec(ctx, "SELECT pg_advisory_lock(1)")
-		require.NoError(t, err)
-		short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
-		require.Error(t, store.WriteBatch(short, batch))
-		written := make(chan error, 1)
-		go func() { written <- store.WriteBatch(t.Context(), batch) }()
-		// The retry is under way, too, when two backends wait.
-		require.Eventually(t, func() bool {
-			var waiting int
-			require.NoError(t, conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").Scan(&waiting))
-			return waiting >= 1
-		}, 10*time.Second, 5*time.Millisecond)
-		_, err = conn.Exec(ctx, "SELECT pg_advisory_unlock(1)")
-		require.NoError(t, err)
-		require.NoError(t, <-written)
-	})
-	require.Equal(t, 20, count(t, dsn, countAll))
-}
-
 func TestRepeatsAreSkipped(t *testing.T) {
 	dsn := newDatabase(t)
 	store := openTest(t, dsn, nil)

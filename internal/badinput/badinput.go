@@ -1,10 +1,9 @@
-// Package badinput is the catalogue of bad input, for the tests that check that
-// every sink stores it alike.
+// Package badinput is the catalogue of bad input, for the tests that check that every
+// store holds the text that a file holds.
 package badinput
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -13,96 +12,87 @@ import (
 	"github.com/permaudit/audit"
 )
 
-// Event is an event of the catalogue.
-type Event struct {
-	Name  string
-	Event audit.PermissionAuditEvent
+// Secret must be in no log.
+const Secret = "hunter2"
+
+// Types of users of the library that misbehave.
+type (
+	panicking struct{ A int }
+	failing   struct{ A int }
+	lying     struct{ A int }
+	shouting  struct{ Password string }
+	account   struct{ Name, Password string }
+	named     struct{ name string }
+)
+
+func (panicking) MarshalJSON() ([]byte, error) { panic("secret") }
+func (failing) MarshalJSON() ([]byte, error)   { return nil, fmt.Errorf("secret") }
+func (lying) MarshalJSON() ([]byte, error)     { return []byte(`{"a":`), nil }
+func (shouting) String() string                { panic("secret") }
+func (n named) String() string                 { return n.name }
+
+// Texts may stand in any text of an event.
+var Texts = []string{
+	"a\nb", "a\r\nb", "\u2028\u2029\u0085", "\x1b[31mred\x1b[0m", "\x01\x02\x03\x04\x05\x06\x07\b\t\n\v\f\r\x0e\x0f\x7f", `"\" \u0000 \\`, "<b>&amp;</b>",
+	"é中🔒", "\ufeffa", "\uffff\U0010ffff", "a\ufffdb", "a\x00b", "\x00", "a\xffb", "a\x80b", "a\xe2\x80", "\xc0\x80", "a\xed\xa0\x80b", "\xf4\x90\x80\x80",
+	"x'; DROP TABLE permission_audit_log; --", `"`, "'", "%_?1:a@b$c", `\N\.`, "\t\\t", "NULL", "0", " ", strings.Repeat("é", 600), strings.Repeat("x", 1<<20),
 }
 
-// Events returns the catalogue: each row of it at least once.
-func Events() []Event {
-	var all []Event
-	add := func(name string, change func(*audit.PermissionAuditEvent)) {
-		event := audit.PermissionAuditEvent{
-			Action: audit.ActionUpdate, Attributes: []string{"status"}, Manager: "Project", UserID: "42",
-			Permissions: []string{"isSelf"}, Metadata: map[string]any{audit.MetadataRequestID: "r-1"},
-		}
-		change(&event)
-		all = append(all, Event{name, event})
+// Events is an event, by name, for each row of the catalogue. Numbers with an exponent
+// are not in it: PostgreSQL keeps their value in another spelling.
+func Events() map[string]audit.PermissionAuditEvent {
+	loop := map[string]any{}
+	loop["again"] = loop
+	deep := any("inside")
+	for range 10_000 {
+		deep = []any{deep}
 	}
-	texts := map[string]string{
-		"CR and LF": "a\r\nb\n", "line separators": "a\u2028b\u2029c\u0085", "control characters": "\x01\x02\a\b\t\v\f\x1f\x7f",
-		"ANSI": "\x1b[31mred\x1b[0m", "NUL": "a\x00b", "invalid UTF-8": "a\xffb\xc3", "lone surrogates": "a\xed\xa0\x80b",
-		"COPY": "\\N\\.\t\\", "quotes": `"'` + "`" + `\"`, "SQL": "'; DROP TABLE x; --", "long": strings.Repeat("ü", 20_000), "emoji": "🔒👩‍👩‍👧",
+	keys := make(map[string]any, 100_000)
+	for i := range 100_000 {
+		keys[fmt.Sprint("key", i)] = i
 	}
-	for name, text := range texts {
-		add(name+" everywhere", func(e *audit.PermissionAuditEvent) {
-			e.Manager, e.UserID = text, text
-			e.Attributes, e.Permissions = []string{text, "x"}, []string{"y", text}
-			e.Metadata = map[string]any{"text": text, "key " + text: 1, "nested": []any{map[string]any{text: text}}}
-		})
-		add(name+" as the user", func(e *audit.PermissionAuditEvent) { e.UserID, e.User = "", audit.UserRepr(text) })
-		add(name+" as the action", func(e *audit.PermissionAuditEvent) { e.Action = audit.Action(text[:min(len(text), 8)]) })
+	var nilPointer *int
+	events := map[string]audit.PermissionAuditEvent{
+		"zero":               {},
+		"cycle":              {Metadata: loop},
+		"depth":              {Metadata: map[string]any{"v": deep}},
+		"many keys":          {Metadata: keys},
+		"10 MiB":             {Metadata: map[string]any{"v": strings.Repeat("x", 10<<20), "w": make([]int, 1<<20)}},
+		"typed nil":          {Metadata: map[string]any{"v": nilPointer}, User: nilPointer},
+		"empty metadata":     {Metadata: map[string]any{}},
+		"numbers":            {Metadata: map[string]any{"a": math.NaN(), "b": math.Inf(-1), "c": uint64(math.MaxUint64), "d": json.Number("1e999999"), "e": json.Number("9007199254740993"), "f": 0.1}},
+		"unsupported":        {Metadata: map[string]any{"a": make(chan int), "b": func() {}, "c": complex(1, 2)}},
+		"raw JSON":           {Metadata: map[string]any{"a": json.RawMessage(`{"a":`), "b": json.RawMessage(` {"b":1.50, "a":"\ud800"} `), "c": json.RawMessage(`"\u0000"`)}},
+		"methods":            {Metadata: map[string]any{"a": panicking{}, "b": failing{}, "c": lying{}}, User: shouting{Secret}},
+		"secrets":            {Metadata: map[string]any{"password": Secret, "a": map[string]any{"accessToken": Secret}}},
+		"struct user":        {User: account{"x", Secret}},
+		"user with a text":   {User: named{"a\x00b\xff"}},
+		"year 10000":         {Timestamp: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"year -1":            {Timestamp: time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"year 1":             {Timestamp: time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC)},
+		"action of 32 bytes": {Action: audit.Action(strings.Repeat("é", 16))},
+		"long lists":         {Attributes: make([]string, 100_000), Permissions: []string{strings.Repeat("x", 1<<20), "", "[]"}},
+		"nobody":             {User: nil},
+		"no lists":           {Attributes: nil, Permissions: []string{}},
+		"long names":         {Manager: strings.Repeat("m", 3000), UserID: strings.Repeat("ü", 3000)},
+		"nanoseconds":        {Timestamp: time.Date(2026, 11, 24, 1, 2, 3, 999_999_999, time.FixedZone("", 3600))},
+		"sanitized":          {Sanitized: []string{"metadata.x:utf8", "a\xff"}},
 	}
-	add("metadata of 10 MiB", func(e *audit.PermissionAuditEvent) { e.Metadata["big"] = strings.Repeat("x", 10<<20) })
-	add("many keys", func(e *audit.PermissionAuditEvent) {
-		for i := range 20_000 {
-			e.Metadata[fmt.Sprint("key", i)] = i
+	for i, text := range Texts {
+		short := text
+		if len(short) > audit.MaxActionBytes {
+			short = short[:audit.MaxActionBytes]
 		}
-	})
-	add("deep", func(e *audit.PermissionAuditEvent) {
-		var value any = "bottom"
-		for range 10_000 {
-			value = []any{value}
+		events[fmt.Sprint("text ", i)] = audit.PermissionAuditEvent{
+			Action: audit.Action(short), Manager: text, UserID: text, User: audit.UserRepr(text), Attributes: []string{text, ""}, Permissions: []string{"", text},
+			Metadata: map[string]any{text: text, "a": []any{map[string]string{text: text}}}, Sanitized: []string{text},
 		}
-		e.Metadata["deep"] = value
-	})
-	add("a cycle", func(e *audit.PermissionAuditEvent) {
-		cycle := map[string]any{}
-		cycle["self"] = cycle
-		e.Metadata["cycle"] = cycle
-	})
-	add("what is no JSON", func(e *audit.PermissionAuditEvent) {
-		e.Metadata = map[string]any{
-			"chan": make(chan int), "func": func() {}, "complex": complex(1, 2), "nan": math.NaN(), "inf": math.Inf(-1),
-			"nil": (*int)(nil), "raw": json.RawMessage(`{"broken`), "panic": panics{}, "error": fails{}, "bad": bad{},
-			"huge": json.Number("1e999999"), "max": uint64(math.MaxUint64), "exact": json.Number("9007199254740993"), "float": 0.1,
+	}
+	for name, event := range events {
+		if event.Action == "" {
+			event.Action = audit.ActionRead
+			events[name] = event
 		}
-	})
-	add("secrets", func(e *audit.PermissionAuditEvent) {
-		e.Metadata = map[string]any{"password": "p", "nested": map[string]any{"accessToken": "t"}, "secretary": "s"}
-	})
-	add("long names", func(e *audit.PermissionAuditEvent) {
-		e.Manager, e.UserID = strings.Repeat("m", 3000), strings.Repeat("ü", 3000)
-	})
-	add("nobody", func(e *audit.PermissionAuditEvent) { e.Manager, e.UserID, e.User = "", "", nil })
-	add("a struct with a password", func(e *audit.PermissionAuditEvent) {
-		e.UserID, e.User = "", struct{ Name, Password string }{"n", "p"}
-	})
-	add("empty lists and metadata", func(e *audit.PermissionAuditEvent) {
-		e.Attributes, e.Permissions, e.Metadata = nil, nil, map[string]any{}
-	})
-	add("no metadata", func(e *audit.PermissionAuditEvent) { e.Metadata = nil })
-	add("year 10000", func(e *audit.PermissionAuditEvent) { e.Timestamp = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) })
-	add("year -1", func(e *audit.PermissionAuditEvent) { e.Timestamp = time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC) })
-	add("year 1", func(e *audit.PermissionAuditEvent) { e.Timestamp = time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC) })
-	add("nanoseconds", func(e *audit.PermissionAuditEvent) {
-		e.Timestamp = time.Date(2026, 11, 24, 1, 2, 3, 999_999_999, time.FixedZone("", 3600))
-	})
-	return all
+	}
+	return events
 }
-
-// panics cannot be encoded without a panic.
-type panics struct{}
-
-func (panics) MarshalJSON() ([]byte, error) { panic("no") }
-
-// fails cannot be encoded.
-type fails struct{}
-
-func (fails) MarshalJSON() ([]byte, error) { return nil, errors.New("no") }
-
-// bad is encoded as something else than JSON.
-type bad struct{}
-
-func (bad) MarshalJSON() ([]byte, error) { return []byte("{bad"), nil }
