@@ -12,7 +12,8 @@ import (
 	"github.com/permaudit/audit/query"
 )
 
-// What Django's ORM says as objects.filter(granted=False).order_by("-created_at").
+// What Django's ORM says as objects.filter(granted=False).order_by("-created_at"), where
+// the newest is what arrived last.
 func ExampleStore_Events() {
 	ctx := context.Background()
 	store, err := postgres.Open(ctx, os.Getenv("DATABASE_URL"), &postgres.Options{ReadOnly: true})
