@@ -37,7 +37,7 @@ func FuzzSettings(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var settings map[string]any
 		if unmarshal([]byte(text), &settings) != nil {
-			t.Skip()
+			t.Skip("it is no mapping")
 		}
 		value, err := loggerSetting(settings)
 		var p plan
@@ -80,7 +80,7 @@ func FuzzLoggerURL(f *testing.F) {
 	stores := testDrivers(f)
 	f.Fuzz(func(t *testing.T, rest string) {
 		if strings.Contains(rest, "hunter2") || strings.Contains(rest, "queue") {
-			t.Skip()
+			t.Skip("it holds the mark itself, or asks for a queue that is too large")
 		}
 		_, _ = newPlan(rest, nil)
 		for _, prefix := range []string{

@@ -240,7 +240,7 @@ func FuzzDSN(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after string) {
 		const mark = "QxZ7secretQxZ7"
 		if strings.Contains(before+after, "QxZ7") {
-			t.Skip()
+			t.Skip("it holds the mark itself")
 		}
 		if _, err := parseDSN(before + mark + after); err != nil {
 			require.NotContains(t, err.Error(), "QxZ7")

@@ -50,12 +50,7 @@ func schema(name table.Name, metadataIndexes []string) string {
 );
 `, name.SQL())
 	b.WriteString(uniqueIndex(name))
-	for _, index := range [][2]string{
-		{"created_at", "(created_at)"},
-		{"user_id_created_at", "(user_id, created_at)"},
-		{"denied", "(manager, action, created_at) WHERE NOT granted"},
-		{"bypassed", "(created_at) WHERE bypassed"},
-	} {
+	for _, index := range table.Indexes {
 		fmt.Fprintf(&b, "CREATE INDEX IF NOT EXISTS %s ON %s %s;\n", table.Quote(name.Index(index[0])), name.SQL(), index[1])
 	}
 	for _, key := range metadataIndexes {

@@ -18,6 +18,16 @@ var Written = []string{
 	"manager", "user_id", "user_repr", "permissions", "metadata", "sanitized",
 }
 
+// Indexes are those of our own tables, besides the unique one on event_id and those on
+// metadata: the suffix of the name, and the SQL that follows the table's. It is the
+// same in every database.
+var Indexes = [][2]string{
+	{"created_at", "(created_at)"},
+	{"user_id_created_at", "(user_id, created_at)"},
+	{"denied", "(manager, action, created_at) WHERE NOT granted"},
+	{"bypassed", "(created_at) WHERE bypassed"},
+}
+
 // Layout is what a table looks like.
 type Layout struct {
 	Columns map[string]int  // the limit of each column, in characters; 0: none
