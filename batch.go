@@ -14,11 +14,16 @@ type batch struct {
 	gaps    []int    // which of them are gap events
 	size    int64    // what those that are none take up in the queue
 
-	opened time.Time // when the first event came
-	urgent bool      // somebody waits: it is to be written before FlushInterval passes
-	flush  bool      // the sink is to be flushed afterwards
-	ack    *ack      // nil while nobody waits
-	next   *batch    // younger neighbour among the unfinished batches
+	opened  time.Time // when the first event came
+	urgent  bool      // somebody waits: it is to be written before FlushInterval passes
+	ack     *ack      // of those who wait until it is durable; nil while nobody does
+	flushed *ack      // the same, until it is delivered; the sink is to be flushed then
+	next    *batch    // younger neighbour among the unfinished batches
+
+	finished bool // it is not in the queue any more
+	settled  int  // up to which event it is delivered
+	spooled  bool // what was not delivered then is in the spool
+	shared   bool // the worker and the spooler have it
 }
 
 // record is the part of an event that is not bytes, and the lengths of those that
@@ -38,6 +43,16 @@ type ack struct {
 	done chan struct{} // closed by the worker, which sets the rest before
 	err  error         // why the batch was given up
 	dead map[int]error // why single events were, by their index
+}
+
+func newAck() *ack { return &ack{done: make(chan struct{})} }
+
+// resolve tells those who wait for a, which may be nil, how it went.
+func (a *ack) resolve(err error) {
+	if a != nil {
+		a.err = err
+		close(a.done)
+	}
 }
 
 func (a *ack) result(index int) error {
@@ -70,7 +85,7 @@ func (b *batch) bytes() int { return len(b.json) + len(b.text) }
 func (b *batch) waiter() *ack {
 	b.urgent = true
 	if b.ack == nil {
-		b.ack = &ack{done: make(chan struct{})}
+		b.ack = newAck()
 	}
 	return b.ack
 }
@@ -129,10 +144,10 @@ func (b *batch) appendEntries(entries []Entry) []Entry {
 	return entries
 }
 
-// gapsIn counts the gap events from index from up to index to.
-func (b *batch) gapsIn(from, to int) int {
+// countBetween counts the indexes from from up to to.
+func countBetween(indexes []int, from, to int) int {
 	n := 0
-	for _, i := range b.gaps {
+	for _, i := range indexes {
 		if i >= from && i < to {
 			n++
 		}

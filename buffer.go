@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -40,7 +41,9 @@ type worker struct {
 
 	timeout    time.Duration           // of one write; 0: none
 	deadLetter func(line []byte) error // keeps what the sink refuses; nil: OnError gets it
+	spooler    *spooler                // nil: batches wait in the queue
 	reporter   *reporter               // calls OnError
+	files      []*fileSink             // to be closed with the sink
 
 	requests chan func()   // run between two writes, also while one fails
 	hurry    chan struct{} // closed by Shutdown: try at once, whatever the pause
@@ -58,48 +61,88 @@ type worker struct {
 func (w *worker) run() {
 	defer close(w.done)
 	defer w.cancel(ErrClosed)
-	for b := w.next(); b != nil; b = w.next() {
-		w.queue.finish(b, w.deliver(b))
-	}
-	w.closeErr = guard(func() error {
-		if w.lines != nil {
-			return w.lines.closeSink(w.ctx)
+	for {
+		turn := w.next()
+		if turn.finished {
+			break
 		}
-		return w.entries.Close()
-	})
+		if turn.spooled {
+			if err := w.deliverSpooled(); err != nil {
+				break // what is in the spool is safe
+			}
+			continue
+		}
+		err := w.deliver(turn.batch)
+		if w.spooler != nil && err != nil {
+			if errors.Is(err, errSpooled) {
+				continue
+			}
+			break // the spooler takes the rest
+		}
+		w.queue.finish(turn.batch, err)
+	}
+	w.closeErr = w.close()
 	if w.closeErr != nil {
 		w.failed("close", 0, w.closeErr)
 	}
 }
 
-// next waits for a batch; nil when the queue is closed and empty.
-func (w *worker) next() *batch {
+// close closes everything that the worker writes to.
+func (w *worker) close() error {
+	var err error
+	if w.spooler != nil {
+		w.spooler.finish()
+		err = w.spooler.close()
+	}
+	sink := guard(func() error {
+		if w.lines != nil {
+			return w.lines.closeSink(w.ctx)
+		}
+		return w.entries.Close()
+	})
+	for _, file := range w.files {
+		err = join(err, file.closeSink(w.ctx))
+	}
+	return join(sink, err)
+}
+
+// next waits for something to do.
+func (w *worker) next() turn {
 	for {
-		b, in, finished := w.queue.take()
-		if b != nil || finished {
-			return b
+		turn := w.queue.turn()
+		if turn.batch != nil || turn.spooled || turn.finished {
+			return turn
 		}
 		var due <-chan time.Time
-		if in >= 0 {
-			w.timer.Reset(in)
+		if turn.in >= 0 {
+			w.timer.Reset(turn.in)
 			due = w.timer.C
 		}
+		sealed, wake := w.queue.sealed, w.queue.wake
+		var back chan struct{}
+		if w.spooler != nil {
+			sealed, back = nil, w.spooler.back
+		}
+		if turn.elsewhere {
+			wake = nil
+		}
 		select {
-		case b = <-w.queue.sealed:
-		case <-w.queue.wake:
+		case turn.batch = <-sealed:
+		case <-wake:
+		case <-back:
 		case <-due:
 		case request := <-w.requests:
 			request()
 		}
 		w.timer.Stop()
-		if b != nil {
-			return b
+		if turn.batch != nil {
+			return turn
 		}
 	}
 }
 
 // deliver writes a batch, as often as it takes. An error means that it was given
-// up, since the logger shuts down.
+// up, since the logger shuts down, or since it is in the spool.
 func (w *worker) deliver(b *batch) error {
 	if b.events > 0 {
 		if w.entries != nil {
@@ -110,7 +153,7 @@ func (w *worker) deliver(b *batch) error {
 			return err
 		}
 	}
-	if f, ok := w.lines.(flusher); ok && b.flush {
+	if f, ok := w.lines.(flusher); ok && b.flushed != nil {
 		if err := guard(f.flushSink); err != nil {
 			w.failed("flush", 0, err) // and not tried again: see flusher
 			return err
@@ -119,8 +162,30 @@ func (w *worker) deliver(b *batch) error {
 	return nil
 }
 
-// write writes the events of a batch from index from up to index to. If the sink
-// refuses them for good it halves them, until those at fault are alone.
+// deliverSpooled writes what comes next in the spool. An error means that the logger
+// shuts down, and that this is safe where it is.
+func (w *worker) deliverSpooled() error {
+	var damaged *DeadLetterError
+	err := w.insist("read of the spool", 0, func() (err error) {
+		w.buffer, damaged, err = w.spooler.next(w.buffer[:0], w.queue.options.BatchSize)
+		return err
+	})
+	defer func() { clear(w.buffer) }()
+	switch {
+	case err != nil:
+		return err
+	case damaged != nil:
+		return w.bury(nil, 0, damaged)
+	case len(w.buffer) == 0:
+		return nil
+	}
+	w.spooler.standDown()
+	return w.write(nil, 0, len(w.buffer))
+}
+
+// write writes the events of a batch from index from up to index to; without a batch
+// those that were read from the spool. If the sink refuses them for good it halves
+// them, until those at fault are alone.
 func (w *worker) write(b *batch, from, to int) error {
 	err := w.insist("write", to-from, func() error { return w.attempt(b, from, to) })
 	switch {
@@ -130,7 +195,8 @@ func (w *worker) write(b *batch, from, to int) error {
 	case !isPermanent(err):
 		return err
 	case to-from == 1:
-		return w.bury(b, from, err)
+		entry := &w.buffer[from]
+		return w.bury(b, from, &DeadLetterError{ID: entry.ID, Line: entry.AppendJSON(nil), Err: err})
 	}
 	middle := from + (to-from)/2
 	if err := w.write(b, from, middle); err != nil {
@@ -154,10 +220,8 @@ func (w *worker) attempt(b *batch, from, to int) error {
 }
 
 // bury makes the event at index a dead letter.
-func (w *worker) bury(b *batch, index int, refusal error) error {
-	entry := &w.buffer[index]
-	letter := &DeadLetterError{ID: entry.ID, Line: entry.AppendJSON(nil), Err: refusal}
-	w.queue.failed(refusal)
+func (w *worker) bury(b *batch, index int, letter *DeadLetterError) error {
+	w.queue.failed(letter.Err)
 	if w.deadLetter != nil {
 		if err := w.insist("dead letter", 1, func() error { return w.deadLetter(letter.Line) }); err != nil {
 			return err
@@ -169,22 +233,34 @@ func (w *worker) bury(b *batch, index int, refusal error) error {
 }
 
 // insist calls try until it succeeds or fails for good, with growing pauses. Any
-// other error than a permanent one says why the logger gave up.
+// other error than a permanent one says why the worker gave up.
 func (w *worker) insist(op string, events int, try func() error) error {
-	pause := firstPause
-	for {
-		if err := w.ctx.Err(); err != nil {
+	for pause := firstPause; ; {
+		if w.ctx.Err() != nil {
 			return context.Cause(w.ctx)
 		}
+		if w.spooler != nil {
+			w.spooler.begin()
+		}
 		err := guard(try)
-		if err == nil || w.entries != nil && isPermanent(err) {
+		final := err == nil || w.entries != nil && isPermanent(err)
+		if w.spooler != nil {
+			w.spooler.end(!final)
+		}
+		if final {
 			return err
 		}
 		w.failed(op, events, err)
+		if w.spooler != nil && w.spooler.allSafe() {
+			return errAllSafe
+		}
 		if w.rest(pause) {
 			pause = firstPause
 		} else {
 			pause = min(2*pause, longestPause)
+		}
+		if w.spooler != nil && w.spooler.tookOver() {
+			return errSpooled
 		}
 	}
 }
@@ -222,151 +298,4 @@ func guard(try func() error) (err error) {
 		}
 	}()
 	return try()
-}
-
-// buffered is what all loggers are: a queue and a worker.
-type buffered struct{ *worker }
-
-// newBuffered starts a worker. Options are complete.
-func newBuffered(options BufferOptions, w *worker) buffered {
-	w.queue = newQueue(options, w.lines != nil)
-	w.requests = make(chan func())
-	w.hurry = make(chan struct{})
-	w.timer = time.NewTimer(time.Hour)
-	w.timer.Stop()
-	w.ctx, w.cancel = context.WithCancelCause(context.Background())
-	w.done = make(chan struct{})
-	go w.run()
-	return buffered{w}
-}
-
-// Record queues the event, and waits for as much as Ack demands. It may be called
-// concurrently, also with every other method. Its errors wrap ErrInvalidEvent,
-// ErrQueueFull or ErrClosed, after which nothing was queued, or ErrNotDurable,
-// after which the event is accepted all the same.
-func (l *buffered) Record(ctx context.Context, event PermissionAuditEvent) error {
-	submitted, err := l.queue.submit(ctx, &event)
-	if err != nil {
-		return err
-	}
-	return submitted.wait(ctx)
-}
-
-// Flush returns nil once all events whose Record returned before are delivered. If
-// ctx ends first, its error wraps the cause and the sink's last error; nothing is
-// discarded. The logger stays open.
-func (l *buffered) Flush(ctx context.Context) error {
-	flushed, err := l.queue.flush()
-	if err != nil {
-		return err
-	}
-	if err := l.queue.await(ctx, flushed, wholeBatch, nil); err != nil {
-		return fmt.Errorf("audit: flush: %w", l.queue.because(err))
-	}
-	return nil
-}
-
-// closedBefore waits for the first of two channels to be closed, and reports whether
-// that is done; if both are, it is.
-func closedBefore(done, end <-chan struct{}) bool {
-	select {
-	case <-done:
-		return true
-	case <-end:
-	}
-	select {
-	case <-done:
-		return true
-	default:
-		return false
-	}
-}
-
-// Stats returns what became of the events so far.
-func (l *buffered) Stats() Stats { return l.queue.snapshot() }
-
-// Close is Shutdown bounded by CloseTimeout.
-func (l *buffered) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), l.queue.options.CloseTimeout)
-	defer cancel()
-	return l.Shutdown(ctx)
-}
-
-// Shutdown turns new events away with ErrClosed, delivers what is queued and
-// closes the sink. The ctx of the first call bounds that: one without end waits for
-// as long as a database is down. What is left then is counted by an
-// *UndeliveredError. Further calls wait for the same result, or for
-// the end of their own ctx.
-func (l *buffered) Shutdown(ctx context.Context) error {
-	if !l.queue.close() {
-		if !closedBefore(l.queue.ended, ctx.Done()) {
-			return fmt.Errorf("audit: wait for shutdown: %w", context.Cause(ctx))
-		}
-		return l.queue.result
-	}
-	close(l.hurry)
-	if !closedBefore(l.done, ctx.Done()) {
-		l.cancel(context.Cause(ctx))
-		grace := time.NewTimer(closeGrace)
-		defer grace.Stop()
-		select {
-		case <-l.done:
-		case <-grace.C: // the sink does not obey; the worker closes it when it comes back
-		}
-	}
-	l.reporter.wait(closeGrace)
-	l.queue.result = l.outcome(ctx)
-	close(l.queue.ended)
-	return l.queue.result
-}
-
-// outcome is the result of the shutdown.
-func (l *buffered) outcome(ctx context.Context) error {
-	stats := l.queue.snapshot()
-	if stats.Pending > 0 {
-		return &UndeliveredError{Events: int(stats.Pending), Err: l.queue.because(context.Cause(ctx))} //nolint:gosec // G115: bounded by QueueSize
-	}
-	select {
-	case <-l.done:
-		if l.closeErr != nil {
-			return fmt.Errorf("audit: close sink: %w", l.closeErr)
-		}
-		return nil
-	default:
-		return fmt.Errorf("audit: close sink: %w", context.Cause(ctx))
-	}
-}
-
-// request runs f on the worker, between two writes.
-func (l *buffered) request(ctx context.Context, f func() error) error {
-	result := make(chan error, 1)
-	select {
-	case l.requests <- func() { result <- guard(f) }:
-	case <-l.done:
-		return ErrClosed
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	select {
-	case err := <-result:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// BufferedAuditLogger queues events and writes them in batches to a Sink.
-type BufferedAuditLogger struct{ buffered }
-
-// NewBufferedAuditLogger starts a logger over sink, which it owns from then on, if
-// it returns no error. Nil options are the defaults.
-func NewBufferedAuditLogger(sink Sink, options *BufferOptions) (*BufferedAuditLogger, error) {
-	complete, err := options.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	if isNil(sink) {
-		return nil, errNilSink
-	}
-	return &BufferedAuditLogger{newBuffered(complete, &worker{entries: sink, reporter: newReporter(complete.OnError)})}, nil
 }

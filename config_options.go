@@ -262,6 +262,8 @@ func readFileOptions(r *optionReader) (options FileOptions) {
 func readDatabaseOptions(r *optionReader) (options DatabaseOptions) {
 	options.Buffer = r.buffer()
 	r.duration("write_timeout", &options.WriteTimeout)
+	r.string("spool_path", &options.SpoolPath)
+	r.size("spool_max_bytes", &options.SpoolMaxBytes)
 	r.string("dead_letter_path", &options.DeadLetterPath)
 	r.finish()
 	_, err := options.withDefaults()

@@ -276,7 +276,7 @@ func (r *resolver) databasePlan(driver string, config DatabaseConfig, options Da
 		r.problem("%s: %v", databaseClass, err)
 		return plan{}
 	}
-	files := []string{options.DeadLetterPath}
+	files := []string{options.SpoolPath, options.deadLetters()}
 	return plan{owns: true, files: files, build: func(ctx context.Context) (AuditLogger, error) {
 		store, err := open(ctx, config)
 		if err != nil {

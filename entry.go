@@ -44,12 +44,17 @@ func NewEntry(ctx context.Context, event PermissionAuditEvent) (Entry, error) {
 	if err := e.encode(ctx, &event, DefaultRedactor); err != nil {
 		return Entry{}, err
 	}
+	return e.entry(), nil
+}
+
+// entry copies the parts.
+func (p *parts) entry() Entry {
 	return Entry{
-		ID: e.id, Timestamp: e.time, Action: Action(e.action), Granted: e.granted, Bypassed: e.bypassed,
-		Manager: string(e.manager), UserID: string(e.userID), User: string(e.user),
-		Attributes: bytes.Clone(e.attributes), Permissions: bytes.Clone(e.permissions),
-		Metadata: bytes.Clone(e.metadata), Sanitized: bytes.Clone(e.sanitized),
-	}, nil
+		ID: p.id, Timestamp: p.time, Action: Action(p.action), Granted: p.granted, Bypassed: p.bypassed,
+		Manager: string(p.manager), UserID: string(p.userID), User: string(p.user),
+		Attributes: bytes.Clone(p.attributes), Permissions: bytes.Clone(p.permissions),
+		Metadata: bytes.Clone(p.metadata), Sanitized: bytes.Clone(p.sanitized),
+	}
 }
 
 // AppendJSON appends the entry as a line of the file format, without LF.

@@ -94,7 +94,7 @@ func NewFileAuditLogger(path string, options *FileOptions) (*FileAuditLogger, er
 // newFileAuditLogger starts a logger on a file system. Options are complete.
 func newFileAuditLogger(fsys fileSystem, path string, complete FileOptions) (*FileAuditLogger, error) {
 	reporter := newReporter(complete.Buffer.OnError)
-	sink, err := openFileSinkOn(fsys, path, complete, func(op string, err error) {
+	sink, err := openFileSink(fsys, path, complete, nil, func(op string, err error) {
 		reporter.report(&BackgroundError{Op: op, Err: err})
 	})
 	if err != nil {

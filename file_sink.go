@@ -19,6 +19,7 @@ type fileSink struct {
 	options FileOptions
 	report  func(op string, err error)
 	janitor *janitor
+	follows follower // nil: nobody does
 
 	file     logFile     // nil after the file could not be opened again
 	info     fs.FileInfo // of file when it was opened: its identity
@@ -29,20 +30,27 @@ type fileSink struct {
 	torn     bool        // spoiled by part of a batch that could not be taken back
 
 	rotated time.Time // in the name of the youngest rotated file
+	movedTo string    // where file was moved to; "": it was not, or somebody else did it
 	lost    error     // of an fsync, under SyncNone: it lost batches that do not come again
 }
 
-func openFileSink(path string, options FileOptions, report func(string, error)) (*fileSink, error) {
-	return openFileSinkOn(osFS{}, path, options, report)
+// follower is told where a log goes on, on the goroutine that writes it.
+type follower interface {
+	// begun says that the log goes on in the file at path, behind the size bytes of
+	// whole lines that are in it. An error keeps it from doing so.
+	begun(path string, info fs.FileInfo, size int64) error
+	// left says that it will not be written to any more, and where it is now; "":
+	// nobody knows, or it is gone.
+	left(path string)
 }
 
-func openFileSinkOn(fsys fileSystem, path string, options FileOptions, report func(string, error)) (*fileSink, error) {
+func openFileSink(fsys fileSystem, path string, options FileOptions, follows follower, report func(string, error)) (*fileSink, error) {
 	resolved, err := resolveLogPath(path)
 	if err != nil {
 		return nil, err
 	}
 	s := &fileSink{
-		fsys: fsys, path: resolved, options: options, report: report,
+		fsys: fsys, path: resolved, options: options, report: report, follows: follows,
 		janitor: newJanitor(fsys, resolved, options, report),
 		rotated: youngestRotated(fsys, resolved),
 	}
@@ -83,6 +91,11 @@ func (s *fileSink) adopt(file logFile, info fs.FileInfo) error {
 	}
 	if torn := info.Size() - size; torn > 0 {
 		s.report("recover", fmt.Errorf("%s ended in the middle of a line: its last %d bytes are now in %s%s", s.path, torn, s.path, tornSuffix))
+	}
+	if s.follows != nil {
+		if err := s.follows.begun(s.path, info, size); err != nil {
+			return err
+		}
 	}
 	s.file, s.info, s.size, s.born = file, info, size, birth(file, size)
 	return nil
@@ -229,7 +242,7 @@ func (s *fileSink) moveAside() (string, error) {
 	if err := s.fsys.Rename(s.path, name); err != nil {
 		return "", err
 	}
-	s.rotated = at
+	s.rotated, s.movedTo = at, name
 	return name, nil
 }
 
@@ -283,8 +296,23 @@ func (s *fileSink) release() error {
 		err = s.sync()
 	}
 	err = join(err, s.file.Close())
-	s.file, s.spoiled, s.torn = nil, nil, false
+	if s.follows != nil {
+		s.follows.left(s.movedTo)
+	}
+	s.file, s.spoiled, s.torn, s.movedTo = nil, nil, false, ""
 	return err
+}
+
+// empty cuts off everything that is in the file. One that is spoiled keeps it.
+func (s *fileSink) empty() error {
+	if s.file == nil || s.spoiled != nil || s.size == 0 {
+		return nil
+	}
+	if err := s.file.Truncate(0); err != nil {
+		return err
+	}
+	s.size, s.unsynced = 0, true
+	return nil
 }
 
 // flushSink makes durable what was written. Once it could not, it never says again

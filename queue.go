@@ -18,6 +18,8 @@ type queue struct {
 	options BufferOptions
 	lines   bool // batches hold lines, not columns
 
+	spooler *spooler // nil: there is no spool
+
 	sealed chan *batch   // full batches in order; never blocks the sender, see newQueue
 	wake   chan struct{} // capacity 1: the state of the open batch has changed, or the queue is closing
 	ended  chan struct{} // closed when the shutdown is over; who waits for an ack then waits in vain
@@ -183,14 +185,12 @@ func (q *queue) sealIfFull(b *batch) {
 func (q *queue) seal() {
 	q.sealed <- q.open
 	q.open = nil
-}
-
-func (q *queue) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default: // the worker has not seen the last one yet
+	if q.spooler != nil {
+		q.signal() // sealed has two receivers then, who look into it under the lock
 	}
 }
+
+func (q *queue) signal() { poke(q.wake) }
 
 // hurry has the open batch written without waiting for FlushInterval, since there
 // is no room beside it.
@@ -201,44 +201,72 @@ func (q *queue) hurry() {
 	}
 }
 
-// take returns the next batch to write, nil if there is none yet: then in is how
-// long it takes until there is one, if nothing happens before; negative: for ever.
-// finished says that the queue is closed and empty.
-func (q *queue) take() (b *batch, in time.Duration, finished bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	select {
-	case b = <-q.sealed:
-		return b, 0, false
-	default:
-	}
-	b = q.open
-	if b == nil {
-		return nil, -1, q.closing
-	}
-	in = time.Until(b.opened.Add(q.options.FlushInterval))
-	if b.urgent || b.flush || q.closing || in <= 0 {
-		q.open = nil
-		return b, 0, false
-	}
-	return nil, in, false
+// turn is what the worker, or the spooler, has to do now: one of the first three, or
+// to wait.
+type turn struct {
+	batch    *batch // is to be written
+	spooled  bool   // something in the spool is to be delivered
+	finished bool   // the queue is closed and empty
+
+	in        time.Duration // until there is a batch, if nothing happens before; negative: for ever
+	elsewhere bool          // the batches are somebody else's
 }
 
-// settle counts events of a batch as written or, with dead, as dead letters.
+// turn returns what the worker has to do.
+func (q *queue) turn() turn {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.spooler != nil {
+		return q.spooler.workersTurn()
+	}
+	return q.take()
+}
+
+// take takes the next batch to write off the queue.
+func (q *queue) take() turn {
+	select {
+	case b := <-q.sealed:
+		return turn{batch: b}
+	default:
+	}
+	b := q.open
+	if b == nil {
+		return turn{in: -1, finished: q.closing}
+	}
+	in := time.Until(b.opened.Add(q.options.FlushInterval))
+	if b.urgent || q.closing || in <= 0 {
+		q.open = nil
+		return turn{batch: b}
+	}
+	return turn{in: in}
+}
+
+// settle counts events of a batch as written or, with dead, as dead letters; without
+// a batch those that were read from the spool.
 func (q *queue) settle(b *batch, from, to int, dead error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	gaps := b.gapsIn(from, to)
-	events := uint64(to - from - gaps) //nolint:gosec // G115: not negative
-	q.stats.Gaps += uint64(gaps)       //nolint:gosec // G115: not negative
-	q.stats.Pending -= events
+	var gaps int
+	if b == nil {
+		gaps = countBetween(q.spooler.gaps, from, to)
+	} else {
+		gaps = countBetween(b.gaps, from, to)
+		b.settled = to
+	}
+	settled := newTally(to-from, gaps)
+	q.stats.Gaps += settled.lines - settled.events
+	q.stats.Pending -= settled.events
 	if dead == nil {
-		q.stats.Written += events
+		q.stats.Written += settled.events
 		q.stats.LastWrite = time.Now()
+	} else {
+		q.stats.DeadLettered += settled.events
+	}
+	if b == nil || b.spooled {
+		q.spooler.delivered(settled)
 		return
 	}
-	q.stats.DeadLettered += events
-	if b.ack != nil {
+	if dead != nil && b.ack != nil {
 		if b.ack.dead == nil {
 			b.ack.dead = make(map[int]error)
 		}
@@ -246,10 +274,16 @@ func (q *queue) settle(b *batch, from, to int, dead error) {
 	}
 }
 
-// finish gives back the room of a batch that the worker is done with, tells those
-// who wait for it, and lets those in who wait for room. err is why it was given up.
+// finish gives back the room of a batch that is delivered, or in the spool, or was
+// given up, which err says; tells those who wait for it, and lets those in who wait
+// for room. Nothing happens if it was finished before.
 func (q *queue) finish(b *batch, err error) {
 	q.mu.Lock()
+	if b.finished {
+		q.mu.Unlock()
+		return
+	}
+	b.finished = true
 	q.oldest = b.next
 	if q.oldest == nil {
 		q.youngest = nil
@@ -261,13 +295,13 @@ func (q *queue) finish(b *batch, err error) {
 		q.addGap()
 	}
 	q.admit()
-	waiters := b.ack
+	ack, flushed, shared := b.ack, b.flushed, b.shared
 	q.mu.Unlock()
-	if waiters != nil {
-		waiters.err = err
-		close(waiters.done)
+	ack.resolve(err)
+	flushed.resolve(err)
+	if !shared {
+		b.free()
 	}
-	b.free()
 }
 
 // admit queues the events of those who wait for room, in their order, as far as
@@ -328,9 +362,12 @@ func (q *queue) flush() (*ack, error) {
 		return nil, ErrClosed
 	}
 	b := q.ensureOpen()
-	b.flush = true
+	b.urgent = true
+	if b.flushed == nil {
+		b.flushed = newAck()
+	}
 	q.signal()
-	return b.waiter(), nil
+	return b.flushed, nil
 }
 
 // failed notes an error of the sink.
@@ -344,6 +381,9 @@ func (q *queue) snapshot() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	stats := q.stats
+	if stats.Spooled > 0 {
+		stats.OldestPending = q.spooler.since
+	}
 	for b := q.oldest; b != nil && stats.OldestPending.IsZero(); b = b.next {
 		if b.events > len(b.gaps) {
 			stats.OldestPending = b.opened

@@ -1,0 +1,353 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// spool is the log in which events wait while the database does not take them: a
+// file at its path, and rotated ones, which are deleted once all that is in them is
+// delivered.
+//
+// The spooler alone changes the files, the worker alone reads them. What they tell
+// each other is guarded by the lock of the queue.
+type spool struct {
+	queue *queue
+	log   *fileSink // to which the spooler appends
+	fsys  fileSystem
+	limit int64 // bytes of all files
+
+	// Under the lock of the queue.
+	segments []*segment // oldest first; the worker reads the first one
+	consumed []*segment // for the spooler to delete
+	offset   int64      // up to where the first segment is read
+	appended tally      // what there ever was to deliver
+	settled  tally      // of this: what is delivered, or given up
+	read     tally      // of this: what the worker has read
+	since    time.Time  // when the oldest event in it was recorded, about
+
+	buffer []byte // what the worker read last
+	gaps   []int  // which of its lines are gap events
+}
+
+// segment is one of the files.
+type segment struct {
+	path string  // "": nobody knows any more
+	file logFile // for reading
+	end  int64   // of what may be read
+	live bool    // the spooler appends to it
+	cut  bool    // another program truncated it
+	held tally   // what was written to it
+	seen tally   // of this: what was read
+}
+
+// tally counts lines.
+type tally struct {
+	lines  uint64
+	events uint64 // those that are no gap events
+}
+
+func (t *tally) add(line []byte) {
+	if isBlank(line) {
+		return
+	}
+	t.lines++
+	if !isGapLine(line) {
+		t.events++
+	}
+}
+
+func newTally(lines, gaps int) tally {
+	return tally{uint64(lines), uint64(lines - gaps)} //nolint:gosec // G115: neither is negative
+}
+
+func (t *tally) count(other tally) {
+	t.lines += other.lines
+	t.events += other.events
+}
+
+func (t tally) less(other tally) tally { return tally{t.lines - other.lines, t.events - other.events} }
+
+func isBlank(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
+
+// isGapLine reports whether a line, as this library writes it, is a gap event.
+func isGapLine(line []byte) bool {
+	const before = len(`{"id":"00000000-0000-0000-0000-000000000000","timestamp":"2006-01-02T15:04:05.000000Z",`)
+	const gap = `"action":"gap"`
+	return len(line) > before+len(gap) && string(line[before:before+len(gap)]) == gap
+}
+
+// segmentSize is at which the spool begins the next file, so that the room of what
+// was delivered is soon free.
+func segmentSize(limit int64) int64 { return max(limit/16, 64<<10) }
+
+// openSpool opens the spool at path, with what an earlier process left in it.
+func openSpool(fsys fileSystem, path string, limit int64, queue *queue, report func(op string, err error)) (*spool, error) {
+	s := &spool{queue: queue, fsys: fsys, limit: limit}
+	options := FileOptions{Mode: 0o600, MaxSize: segmentSize(limit)}
+	var err error
+	if s.log, err = openFileSink(fsys, path, options, s, report); err != nil {
+		return nil, err
+	}
+	live := s.segments
+	s.segments = nil
+	err = s.takeUp()
+	s.segments = append(s.segments, live...)
+	if err != nil {
+		return nil, join(err, s.close())
+	}
+	s.since = birth(s.segments[0].file, s.segments[0].end)
+	return s, nil
+}
+
+// takeUp adds the rotated files that are there.
+func (s *spool) takeUp() error {
+	names, _, err := rotatedFiles(s.fsys, s.log.path)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		file, err := s.fsys.OpenFile(name, os.O_RDWR|os.O_APPEND, 0)
+		if err != nil {
+			return err
+		}
+		info, err := file.Stat()
+		var size int64
+		if err == nil {
+			size, err = setTornTailAside(s.fsys, file, s.log.path, info)
+		}
+		if err := join(err, file.Close()); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := s.begun(name, info, size); err != nil {
+			return err
+		}
+		s.left(name)
+	}
+	return nil
+}
+
+// begun implements follower. What is in the file already is to be delivered.
+func (s *spool) begun(path string, info fs.FileInfo, size int64) error {
+	file, err := s.fsys.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	now, err := file.Stat()
+	if err == nil && !s.fsys.SameFile(info, now) {
+		err = fmt.Errorf("%s is replaced while it is opened", path)
+	}
+	var found tally
+	if err == nil {
+		found, err = countLines(file, size)
+	}
+	if err != nil {
+		return join(err, file.Close())
+	}
+	q := s.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s.segments = append(s.segments, &segment{path: path, file: file, end: size, live: true, held: found})
+	s.appended.count(found)
+	q.stats.Recovered += found.events
+	q.stats.Pending += found.events
+	q.stats.Spooled += found.events
+	return nil
+}
+
+// left implements follower.
+func (s *spool) left(path string) {
+	q := s.queue
+	q.mu.Lock()
+	last := s.segments[len(s.segments)-1]
+	q.mu.Unlock()
+	info, err := last.file.Stat()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	last.path, last.live = path, false
+	// If another program truncated it, what is written there from now on belongs to
+	// another segment.
+	last.cut = err != nil || info.Size() < last.end
+}
+
+// countLines counts the lines of a file up to size, where one ends.
+func countLines(file io.ReaderAt, size int64) (found tally, err error) {
+	reader := bufio.NewReaderSize(io.NewSectionReader(file, 0, size), int(min(size, MaxLineBytes))+1)
+	for {
+		line, err := reader.ReadSlice('\n')
+		switch {
+		case errors.Is(err, io.EOF):
+			return found, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+			return found, fmt.Errorf("a line has more than %d bytes: this is no spool", MaxLineBytes)
+		case err != nil:
+			return found, err
+		}
+		found.add(line)
+	}
+}
+
+// pending reports whether there is something to deliver. The queue is locked.
+func (s *spool) pending() bool { return s.appended.lines > s.settled.lines }
+
+// next reads what is to be delivered next, up to most events, into entries, which
+// are valid until the next call. A line that is no event comes alone, as a dead
+// letter. What another program truncated is counted as dropped, and is an error.
+func (s *spool) next(entries []Entry, most int) (_ []Entry, damaged *DeadLetterError, err error) {
+	segment, offset, end, skip := s.position()
+	if segment == nil {
+		return entries, nil, nil
+	}
+	if s.buffer == nil {
+		s.buffer = make([]byte, MaxLineBytes+1) // which holds a line at least
+	}
+	n, err := segment.file.ReadAt(s.buffer[:min(int64(len(s.buffer)), end-offset)], offset)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return entries, nil, err
+	}
+	text := s.buffer[:bytes.LastIndexByte(s.buffer[:n], '\n')+1]
+	if len(text) == 0 {
+		return entries, nil, s.lose(segment)
+	}
+	var seen tally
+	size := 0
+	s.gaps = s.gaps[:0]
+	for size < len(text) && len(entries) < most && damaged == nil {
+		length := bytes.IndexByte(text[size:], '\n') + 1
+		line := text[size : size+length-1]
+		if !isBlank(line) && seen.lines >= skip {
+			entry, wrong := decodeEntry(line)
+			switch {
+			case wrong == nil:
+				if isGapLine(line) {
+					s.gaps = append(s.gaps, len(entries))
+				}
+				entries = append(entries, entry)
+			case len(entries) > 0: // it comes next
+				text = text[:size]
+				continue
+			default:
+				damaged = &DeadLetterError{Line: bytes.Clone(line), Err: wrong}
+			}
+		}
+		seen.add(line)
+		size += length
+	}
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	s.offset += int64(size)
+	s.read.count(seen)
+	segment.seen.count(seen)
+	if len(entries) > 0 {
+		s.since = entries[0].Timestamp
+	}
+	return entries, damaged, nil
+}
+
+// position is where to read on, and how many lines there are settled already. It
+// leaves segments that are read, for the spooler to delete.
+func (s *spool) position() (first *segment, offset, end int64, skip uint64) {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	for len(s.segments) > 0 {
+		first = s.segments[0]
+		switch {
+		case first.cut && first.seen != first.held:
+			return first, first.end, first.end, 0 // there is nothing to read
+		case s.offset < first.end:
+			return first, s.offset, first.end, s.settled.lines - s.read.lines
+		case first.live:
+			return nil, 0, 0, 0
+		}
+		s.consumed = append(s.consumed, first)
+		s.segments, s.offset = s.segments[1:], 0
+	}
+	return nil, 0, 0, 0
+}
+
+// lose counts what can not be read of the first segment any more as dropped.
+func (s *spool) lose(first *segment) error {
+	q := s.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	unread := first.held.less(first.seen)
+	lost := unread
+	if before := s.settled.less(s.read); before.lines > 0 { // delivered, and not read again
+		lost = unread.less(before)
+	}
+	s.read.count(unread)
+	s.settled.count(lost)
+	q.stats.Dropped += lost.events
+	q.stats.Pending -= lost.events
+	q.stats.Spooled -= lost.events
+	first.seen, first.cut, s.offset = first.held, false, first.end
+	return fmt.Errorf("%d events in %s are lost: another program truncated it", lost.events, s.log.path)
+}
+
+var errSpoolFull = errors.New("the spool is full, events wait in the queue")
+
+// append makes lines durable in the live file. A batch that is larger than the limit
+// is taken when there is nothing else.
+func (s *spool) append(lines []byte) error {
+	s.queue.mu.Lock()
+	used := int64(0)
+	for _, segment := range s.segments {
+		used += segment.end
+	}
+	s.queue.mu.Unlock()
+	if used > 0 && used+int64(len(lines)) > s.limit {
+		return fmt.Errorf("%w: its files hold %d of %d bytes, see SpoolMaxBytes", errSpoolFull, used, s.limit)
+	}
+	return guard(func() error { return s.log.writeLines(context.Background(), lines) })
+}
+
+// clean deletes what is delivered, and empties the live file once everything is.
+// The spooler calls it.
+func (s *spool) clean() error {
+	q := s.queue
+	q.mu.Lock()
+	done := !s.pending()
+	for done && len(s.segments) > 0 && !s.segments[0].live {
+		s.consumed = append(s.consumed, s.segments[0])
+		s.segments, s.offset = s.segments[1:], 0
+	}
+	consumed := s.consumed
+	s.consumed = nil
+	q.mu.Unlock()
+
+	var err error
+	for _, segment := range consumed {
+		err = join(err, segment.file.Close())
+		if segment.path != "" {
+			err = join(err, removeIfThere(s.fsys, segment.path))
+		}
+	}
+	if !done || len(s.segments) == 0 || s.segments[0].end == 0 {
+		return err
+	}
+	failed := s.log.empty()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	live := s.segments[0]
+	if failed == nil {
+		live.end, live.held = 0, tally{}
+	}
+	s.read, s.offset, live.seen = s.settled, live.end, live.held
+	return join(err, failed)
+}
+
+// close closes the files. What is delivered is deleted.
+func (s *spool) close() error {
+	err := s.clean()
+	for _, segment := range s.segments {
+		err = join(err, segment.file.Close())
+	}
+	return join(err, s.log.release())
+}
