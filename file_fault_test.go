@@ -59,15 +59,15 @@ func TestNewNamesAreDurableBeforeTheFirstWrite(t *testing.T) {
 		logger := fsys.start(t, FileOptions{MaxSize: 1}, nil)
 		add(t, logger, "m0")
 		require.Equal(t, []string{
-			"mkdir ..", "syncdir ../..", "mkdir .", "syncdir ..", "openlog permission.log", "syncdir .", "write permission.log#1", "sync permission.log#1",
+			"mkdir ..", "syncdir ../..", "mkdir .", "syncdir ..", "syncdir .", "openlog permission.log", "syncdir .", "write permission.log#1", "sync permission.log#1",
 		}, fsys.done("mkdir", "syncdir", "openlog", "write", "sync"))
 		add(t, logger, "m1")
-		require.Equal(t, []string{"rename permission.log", "openlog permission.log", "syncdir .", "write permission.log#2", "sync permission.log#2"},
+		require.Equal(t, []string{"rename permission.log", "syncdir .", "openlog permission.log", "syncdir .", "write permission.log#2", "sync permission.log#2"},
 			fsys.done("mkdir", "syncdir", "openlog", "write", "sync", "rename"))
 		require.NoError(t, os.RemoveAll(base+"/a"))
 		logger.reporter.onError = func(error) {}
 		add(t, logger, "m2")
-		require.Equal(t, []string{"mkdir ..", "syncdir ../..", "mkdir .", "syncdir ..", "openlog permission.log", "syncdir .", "write permission.log#3", "sync permission.log#3"},
+		require.Equal(t, []string{"mkdir ..", "syncdir ../..", "mkdir .", "syncdir ..", "syncdir .", "openlog permission.log", "syncdir .", "write permission.log#3", "sync permission.log#3"},
 			fsys.done("mkdir", "syncdir", "openlog", "write", "sync"))
 		require.NoError(t, logger.Close())
 	})
@@ -189,7 +189,7 @@ func TestAfterAFailedFsyncTheFileIsNeverWrittenAgain(t *testing.T) {
 		add(t, logger, "m1")
 		require.Equal(t, []string{
 			"write permission.log#1", "sync permission.log#1", "rename permission.log", "close permission.log#1",
-			"openlog permission.log", "syncdir .", "write permission.log#2", "sync permission.log#2",
+			"syncdir .", "openlog permission.log", "syncdir .", "write permission.log#2", "sync permission.log#2",
 		}, fsys.done("write", "sync", "truncate", "rename", "close", "openlog", "syncdir"))
 		require.Equal(t, [][]string{{"m0", "m1"}, {"m1"}}, fsys.content(t), "the whole batch again, with the same ids")
 		add(t, logger, "m2")

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -34,9 +35,10 @@ func TestTheConstructorsErrorLeavesNothingLocked(t *testing.T) {
 func TestAFileThatIsRenamedWhileItIsOpenedIsNotTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fsys := newFaultyFS(t)
-		renames := 2
+		renames, opened := 2, false
 		fsys.fail(func(call string) error {
-			if call == "stat permission.log" && renames > 0 {
+			opened = opened || strings.HasPrefix(call, "openlog ")
+			if call == "stat permission.log" && opened && renames > 0 {
 				renames--
 				return join(os.Rename(fsys.log(), fmt.Sprint(fsys.log(), renames)), os.WriteFile(fsys.log(), nil, 0o600))
 			}

@@ -66,12 +66,19 @@ func (s *fileSink) open() error {
 	if err := makeDirectory(s.fsys, directory); err != nil {
 		return err
 	}
+	if _, err := s.fsys.Stat(s.path); isGone(err) {
+		// Perhaps it was moved away. Not every file system keeps the order of changes
+		// in a directory: after a crash the new file could be in the place of the old
+		// one, and that nowhere.
+		if err := s.fsys.SyncDir(directory); err != nil {
+			return err
+		}
+	}
 	file, info, err := openLocked(s.fsys, s.path, s.options.Mode)
 	if err != nil {
 		return err
 	}
-	// The name of the file is durable before anything in it is acknowledged, and
-	// so is the one that it was moved to.
+	// The name of the file is durable before anything in it is acknowledged.
 	err = s.fsys.SyncDir(directory)
 	if err == nil {
 		err = s.adopt(file, info)

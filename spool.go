@@ -19,10 +19,11 @@ import (
 // The spooler alone changes the files, the worker alone reads them. What they tell
 // each other is guarded by the lock of the queue.
 type spool struct {
-	queue *queue
-	log   *fileSink // to which the spooler appends
-	fsys  fileSystem
-	limit int64 // bytes of all files
+	queue  *queue
+	log    *fileSink // to which the spooler appends
+	fsys   fileSystem
+	limit  int64 // bytes of all files
+	report func(op string, err error)
 
 	// Under the lock of the queue.
 	segments []*segment // oldest first; the worker reads the first one
@@ -43,7 +44,6 @@ type segment struct {
 	file logFile // for reading
 	end  int64   // of what may be read
 	live bool    // the spooler appends to it
-	cut  bool    // another program truncated it
 	held tally   // what was written to it
 	seen tally   // of this: what was read
 }
@@ -90,7 +90,7 @@ func segmentSize(limit int64) int64 { return max(limit/16, 64<<10) }
 
 // openSpool opens the spool at path, with what an earlier process left in it.
 func openSpool(fsys fileSystem, path string, limit int64, queue *queue, report func(op string, err error)) (*spool, error) {
-	s := &spool{queue: queue, fsys: fsys, limit: limit}
+	s := &spool{queue: queue, fsys: fsys, limit: limit, report: report}
 	options := FileOptions{Mode: 0o600, MaxSize: segmentSize(limit)}
 	var err error
 	if s.log, err = openFileSink(fsys, path, options, s, report); err != nil {
@@ -169,12 +169,25 @@ func (s *spool) left(path string) {
 	last := s.segments[len(s.segments)-1]
 	q.mu.Unlock()
 	info, err := last.file.Stat()
+	if err != nil || info.Size() >= last.end {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		last.path, last.live = path, false
+		return
+	}
+	// Another program truncated it, and what is written there from now on belongs to
+	// another segment.
+	size := info.Size()
+	there, _ := countLines(last.file, size) // what cannot be read is lost
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	last.path, last.live = path, false
-	// If another program truncated it, what is written there from now on belongs to
-	// another segment.
-	last.cut = err != nil || info.Size() < last.end
+	before := last.held
+	last.held, last.end = there, size
+	if there.lines < last.seen.lines {
+		last.held = last.seen
+	}
+	s.lose(last, before.less(last.held))
 }
 
 // countLines counts the lines of a file up to size, where one ends.
@@ -199,7 +212,7 @@ func (s *spool) pending() bool { return s.appended.lines > s.settled.lines }
 
 // next reads what is to be delivered next, up to most events, into entries, which
 // are valid until the next call. A line that is no event comes alone, as a dead
-// letter. What another program truncated is counted as dropped, and is an error.
+// letter. What another program took away is counted as dropped.
 func (s *spool) next(entries []Entry, most int) (_ []Entry, damaged *DeadLetterError, err error) {
 	segment, offset, end, skip := s.position()
 	if segment == nil {
@@ -214,7 +227,8 @@ func (s *spool) next(entries []Entry, most int) (_ []Entry, damaged *DeadLetterE
 	}
 	text := s.buffer[:bytes.LastIndexByte(s.buffer[:n], '\n')+1]
 	if len(text) == 0 {
-		return entries, nil, s.lose(segment)
+		s.endEarly(segment)
+		return entries, nil, nil
 	}
 	var seen tally
 	size := 0
@@ -258,13 +272,11 @@ func (s *spool) position() (first *segment, offset, end int64, skip uint64) {
 	defer s.queue.mu.Unlock()
 	for len(s.segments) > 0 {
 		first = s.segments[0]
-		switch {
-		case first.cut && first.seen != first.held:
-			return first, first.end, first.end, 0 // there is nothing to read
-		case s.offset < first.end:
+		if s.offset < first.end {
 			return first, s.offset, first.end, s.settled.lines - s.read.lines
-		case first.live:
-			return nil, 0, 0, 0
+		}
+		if first.live {
+			break
 		}
 		s.consumed = append(s.consumed, first)
 		s.segments, s.offset = s.segments[1:], 0
@@ -272,23 +284,34 @@ func (s *spool) position() (first *segment, offset, end int64, skip uint64) {
 	return nil, 0, 0, 0
 }
 
-// lose counts what can not be read of the first segment any more as dropped.
-func (s *spool) lose(first *segment) error {
-	q := s.queue
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	unread := first.held.less(first.seen)
-	lost := unread
-	if before := s.settled.less(s.read); before.lines > 0 { // delivered, and not read again
-		lost = unread.less(before)
+// endEarly gives up what cannot be read of a segment any more.
+func (s *spool) endEarly(first *segment) {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	lost := first.held.less(first.seen)
+	first.held, s.offset = first.seen, first.end
+	s.lose(first, lost)
+}
+
+// lose counts lines at the end of a segment as dropped, which another program took
+// away. The queue is locked.
+func (s *spool) lose(from *segment, lost tally) {
+	left := from.held.less(from.seen)
+	// What is delivered and will not be read again is not lost.
+	if ahead := s.settled.less(s.read); from == s.segments[0] && ahead.lines > left.lines {
+		ahead = ahead.less(left)
+		s.read.count(ahead)
+		lost = lost.less(ahead)
 	}
-	s.read.count(unread)
-	s.settled.count(lost)
+	if lost.lines == 0 {
+		return
+	}
+	q := s.queue
+	s.read.count(lost)
 	q.stats.Dropped += lost.events
 	q.stats.Pending -= lost.events
-	q.stats.Spooled -= lost.events
-	first.seen, first.cut, s.offset = first.held, false, first.end
-	return fmt.Errorf("%d events in %s are lost: another program truncated it", lost.events, s.log.path)
+	q.spooler.delivered(lost)
+	s.report("recover", fmt.Errorf("%d events in %s are lost: another program truncated it", lost.events, s.log.path))
 }
 
 var errSpoolFull = errors.New("the spool is full, events wait in the queue")
@@ -346,6 +369,7 @@ func (s *spool) clean() error {
 // close closes the files. What is delivered is deleted.
 func (s *spool) close() error {
 	err := s.clean()
+	s.log.follows = nil
 	for _, segment := range s.segments {
 		err = join(err, segment.file.Close())
 	}

@@ -137,13 +137,18 @@ func (s *spooler) workersTurn() turn {
 		return turn{in: -1, elsewhere: true}
 	}
 	s.on = false
-	next := turn{batch: s.returned}
-	s.returned = nil
-	if next.batch == nil {
-		next = s.queue.take()
-	}
+	next := s.take()
 	s.sending = next.batch
 	return next
+}
+
+// take takes the next batch, which may be one that the spooler gave back.
+func (s *spooler) take() turn {
+	if b := s.returned; b != nil {
+		s.returned = nil
+		return turn{batch: b}
+	}
+	return s.queue.take()
 }
 
 // standDown is called when the worker has read something from the spool. If that is
@@ -157,7 +162,7 @@ func (s *spooler) standDown() {
 	}
 }
 
-// delivered counts what the worker delivered from the spool. The queue is locked.
+// delivered counts what the worker is done with of the spool. The queue is locked.
 func (s *spooler) delivered(n tally) {
 	s.settled.count(n)
 	s.queue.stats.Spooled -= n.events
@@ -233,7 +238,7 @@ func (s *spooler) turn() (next turn, on bool) {
 		next = turn{batch: s.sending}
 		s.sending.shared = true
 	default:
-		next = s.queue.take()
+		next = s.take()
 		next.finished = next.finished && s.ending
 	}
 	s.busy = next.batch != nil

@@ -1,0 +1,131 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/permaudit/audit/internal/faults"
+	"github.com/stretchr/testify/require"
+)
+
+// crashEverywhere cuts the power at every call of a life in turn, of many lives, and
+// during the recovery too.
+func crashEverywhere(t *testing.T, seeds int, database bool, lie lie) (points int, counts faults.Counts, problems []string) {
+	t.Helper()
+	for seed := range seeds {
+		for at, crashed := 1, true; crashed; at++ {
+			synctest.Test(t, func(t *testing.T) {
+				c := newTrial(t, seed, database)
+				c.fsys.lie = lie
+				crashed = c.crash(at)
+				points++
+				for again := range c.random.IntN(3) {
+					c.crash(1 + c.random.IntN(10*(again+1)))
+					points++
+				}
+				found, wrong := c.oracle.Judge(c.recover())
+				counts.Add(found)
+				for _, problem := range wrong {
+					problems = append(problems, fmt.Sprintf("seed %d, crash at call %d: %s", seed, at, problem))
+				}
+			})
+		}
+	}
+	return points, counts, problems
+}
+
+func TestFault01APowerCutAtAnyCallLosesNothingThatWasAcked(t *testing.T) {
+	for name, database := range map[string]bool{"file": false, "spool": true} {
+		t.Run(name, func(t *testing.T) {
+			points, counts, problems := crashEverywhere(t, faults.Rounds(4, 120), database, honest)
+			require.Empty(t, problems)
+			require.Positive(t, counts.Acked)
+			faults.Report(t, faults.Row{Fault: "1 power cut at every call, " + name, Rounds: points, Counts: counts})
+		})
+	}
+}
+
+// A writer that leaves something out is found out: otherwise the test above would
+// prove nothing.
+func TestFault01ANaiveWriterIsFoundToLose(t *testing.T) {
+	for name, lie := range map[string]lie{"no fsync": lieNoFsync, "no fsync of directories": lieNoDirSync, "ack before fsync": lieAckEarly} {
+		t.Run(name, func(t *testing.T) {
+			for sink, database := range map[string]bool{"file": false, "spool": true} {
+				_, counts, problems := crashEverywhere(t, 2, database, lie)
+				require.Positive(t, counts.Lost, sink)
+				require.NotEmpty(t, problems)
+				t.Logf("%s, %s: %d of %d acked events are lost", sink, name, counts.Lost, counts.Acked)
+			}
+		})
+	}
+}
+
+// callFaults are what happens to the calls of the file system from one on.
+var callFaults = map[string]func(at int) func(call int, op string) error{
+	"EIO once": func(at int) func(int, string) error {
+		return func(call int, _ string) error { return errorIf(call == at, syscall.EIO) }
+	},
+	"ENOSPC, after some bytes, four times": func(at int) func(int, string) error {
+		return func(call int, _ string) error {
+			return errorIf(call >= at && call < at+4, shortWrite{50, syscall.ENOSPC})
+		}
+	},
+	"a short write": func(at int) func(int, string) error {
+		return func(call int, _ string) error { return errorIf(call == at, shortWrite{1, io.ErrShortWrite}) }
+	},
+	"an fsync that fails once": func(at int) func(int, string) error {
+		failed := false
+		return func(call int, op string) error {
+			fails := call >= at && !failed && strings.HasPrefix(op, "sync")
+			failed = failed || fails
+			return errorIf(fails, syscall.EIO)
+		}
+	},
+	"an fsync that fails for ever": func(at int) func(int, string) error {
+		return func(call int, op string) error {
+			return errorIf(call >= at && strings.HasPrefix(op, "sync"), syscall.EIO)
+		}
+	},
+}
+
+func errorIf(condition bool, err error) error {
+	if condition {
+		return err
+	}
+	return nil
+}
+
+// What fails, fails in a process that begins after a power cut; another one follows,
+// which shows what was durable.
+func TestFault02AFailureOfAnyCallLosesNothingThatWasAcked(t *testing.T) {
+	for sink, database := range map[string]bool{"file": false, "spool": true} {
+		for name, fault := range callFaults {
+			t.Run(sink+", "+name, func(t *testing.T) {
+				rounds := 0
+				var counts faults.Counts
+				for seed := range faults.Rounds(1, 12) {
+					for at, met := 1, true; met; at++ {
+						synctest.Test(t, func(t *testing.T) {
+							c := newTrial(t, seed, database)
+							c.crash(1 + c.random.IntN(100))
+							c.fsys.fault = fault(at)
+							c.live(context.Background())
+							met = c.fsys.calls >= at
+							c.reboot()
+							found, problems := c.oracle.Judge(c.recover())
+							require.Empty(t, problems, "seed %d, call %d", seed, at)
+							counts.Add(found)
+							rounds++
+						})
+					}
+				}
+				faults.Report(t, faults.Row{Fault: "2 " + name + " at every call, " + sink, Rounds: rounds, Counts: counts})
+			})
+		}
+	}
+}
