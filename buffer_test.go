@@ -72,7 +72,7 @@ func TestATrickleIsWrittenWithinFlushInterval(t *testing.T) {
 	})
 }
 
-func TestFlushIntervalIsExact(t *testing.T) {
+func TestFault16FlushIntervalIsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Duration
 		start := time.Now()
@@ -117,7 +117,7 @@ func TestAFailingWriteDoesNotEndTheWorker(t *testing.T) {
 	})
 }
 
-func TestPausesBetweenAttemptsDoubleUpToFiveSeconds(t *testing.T) {
+func TestFault16PausesBetweenAttemptsDoubleUpToFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Time
 		sink := &memorySink{}

@@ -129,3 +129,27 @@ func TestFault02AFailureOfAnyCallLosesNothingThatWasAcked(t *testing.T) {
 		}
 	}
 }
+
+// Processes follow one another with the same spool, of whatever size, in front of a
+// database that works, fails, hangs and loses its answers as chance has it; before the
+// last one nothing was delivered at all in every second round.
+func TestFault10ProcessesComeAndGoWithTheSameSpool(t *testing.T) {
+	rounds := faults.Rounds(150, 3000)
+	var counts faults.Counts
+	for seed := range rounds {
+		synctest.Test(t, func(t *testing.T) {
+			c := newTrial(t, seed, true)
+			c.db.down = seed%2 == 0
+			for range 1 + c.random.IntN(4) {
+				c.live(context.Background())
+				if c.random.IntN(2) == 0 {
+					c.reboot()
+				}
+			}
+			found, problems := c.oracle.Judge(c.recover())
+			require.Empty(t, problems, "seed %d", seed)
+			counts.Add(found)
+		})
+	}
+	faults.Report(t, faults.Row{Fault: "10 database down, process after process", Rounds: rounds, Counts: counts})
+}

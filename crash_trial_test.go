@@ -254,6 +254,7 @@ func (c *trial) lines(content []byte) (found []faults.Line) {
 type simDB struct {
 	random    *rand.Rand
 	recovered bool // it works from now on
+	down      bool // it does not, until then
 
 	mu    sync.Mutex
 	ids   map[EventID]bool
@@ -269,6 +270,9 @@ func (db *simDB) WriteBatch(ctx context.Context, batch []Entry) error {
 	if db.recovered {
 		db.commit(batch)
 		return nil
+	}
+	if db.down {
+		return errors.New("connection refused")
 	}
 	switch db.random.IntN(6) {
 	case 0, 1:

@@ -15,55 +15,119 @@ import (
 	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/stretchr/testify/require"
 )
 
 func init() { childTasks["limited"] = logWithinLimit }
 
-// smallDisk mounts one of 256 KiB.
-func smallDisk(t *testing.T) string {
+// fill leaves no room on the disk of a directory. free makes room again.
+func fill(t *testing.T, directory string) (free func()) {
 	t.Helper()
-	directory := t.TempDir()
-	if err := syscall.Mount("none", directory, "tmpfs", 0, "size=256k"); err != nil {
-		t.Skip("cannot mount a tmpfs, which takes root:", err)
+	path := filepath.Join(directory, "ballast")
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	for err == nil {
+		_, err = file.Write(make([]byte, 4096))
 	}
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(directory, 0)) })
-	return directory
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.NoError(t, file.Close())
+	return func() { require.NoError(t, os.Remove(path)) }
 }
 
-func TestAFullDiskHoldsEventsBackUntilThereIsRoom(t *testing.T) {
-	directory := smallDisk(t)
-	path, ballast := filepath.Join(directory, "permission.log"), filepath.Join(directory, "ballast")
-	require.NoError(t, os.WriteFile(ballast, make([]byte, 200<<10), 0o600))
-	errs := newHeard()
-	logger := openLog(t, path, audit.FileOptions{Buffer: audit.BufferOptions{
-		QueueSize: 300, BatchSize: 100, MaxWait: time.Millisecond, OnError: errs.add,
-	}})
-	var accepted []string
-	refused := 0
-	for _, name := range named(700) {
+// recordMany records events, some of which are refused since the disk is full, and
+// returns those that are accepted.
+func recordMany(t *testing.T, logger interface {
+	audit.AuditLogger
+	Stats() audit.Stats
+}, n int,
+) (accepted []string) {
+	t.Helper()
+	for _, name := range named(n) {
 		if err := logger.Record(t.Context(), granted(name)); err != nil {
 			require.ErrorIs(t, err, audit.ErrQueueFull)
-			refused++
 			continue
 		}
 		accepted = append(accepted, name)
 	}
-	errs.await(t, "no space left on device")
-	require.Positive(t, refused, "memory is bounded")
 	stats := logger.Stats()
 	requireLedger(t, stats)
-	require.EqualValues(t, refused, stats.Refused)
-	require.EqualValues(t, 300, stats.Pending)
-	require.Len(t, logged(t, path), int(stats.Written), "what is in the file are whole lines, also now")
+	require.EqualValues(t, n-len(accepted), stats.Refused)
+	require.Positive(t, stats.Refused, "memory is bounded")
+	require.EqualValues(t, 300, stats.Pending-stats.Spooled, "the queue is full")
+	return accepted
+}
 
-	require.NoError(t, os.Remove(ballast))
+func TestFault05AFullDiskHoldsEventsBackUntilThereIsRoom(t *testing.T) {
+	if !faults.InPrivateMounts(t) {
+		return
+	}
+	directory := t.TempDir()
+	faults.SmallDisk(t, directory, "256k")
+	path := filepath.Join(directory, "permission.log")
+	free := fill(t, directory)
+	errs := newHeard()
+	logger := openLog(t, path, audit.FileOptions{Buffer: audit.BufferOptions{
+		QueueSize: 300, BatchSize: 100, MaxWait: time.Millisecond, OnError: errs.add,
+	}})
+	stop := faults.Watch(t, func() error { return balance(logger) })
+	accepted := recordMany(t, logger, 700)
+	errs.await(t, "no space left on device")
+	require.Len(t, logged(t, path), int(logger.Stats().Written), "what is in the file are whole lines, also now")
+	free()
 	require.NoError(t, logger.Flush(bounded(t, 20*time.Second)), "it goes on when space is back")
 	require.Equal(t, accepted, logged(t, path), "each accepted event once, in order")
 	require.NoError(t, logger.Close())
+	stop()
+	reportDisk(t, "5 full disk, file", 700, accepted)
 }
 
-func TestAFileSizeLimitHoldsEventsBackUntilItIsRaised(t *testing.T) {
+func TestFault05AFullDiskHoldsBackWhatTheSpoolCannotTake(t *testing.T) {
+	if !faults.InPrivateMounts(t) {
+		return
+	}
+	directory := t.TempDir()
+	faults.SmallDisk(t, directory, "256k")
+	path := filepath.Join(directory, "audit.spool")
+	store, broken := breakable()
+	errs := newHeard()
+	logger := spooling(t, store, path, func(o *audit.DatabaseOptions) {
+		o.Buffer.QueueSize, o.Buffer.BatchSize, o.Buffer.MaxWait, o.Buffer.OnError = 300, 100, time.Millisecond, errs.add
+	})
+	stop := faults.Watch(t, func() error { return balance(logger) })
+	recordAll(t, logger, named(50)...)
+	require.Eventually(t, func() bool { return logger.Stats().Spooled == 50 }, 20*time.Second, time.Millisecond)
+	free := fill(t, directory)
+	accepted := recordMany(t, logger, 700)
+	errs.await(t, "no space left on device")
+	free()
+	require.Eventually(t, func() bool { return logger.Stats().Pending == logger.Stats().Spooled }, 20*time.Second, time.Millisecond,
+		"it goes on when space is back")
+	broken.Store(false)
+	require.NoError(t, logger.Flush(bounded(t, 20*time.Second)))
+	require.Equal(t, append(named(50), accepted...), store.managers(), "each accepted event once, in order")
+	require.NoError(t, logger.Close())
+	stop()
+	reportDisk(t, "5 full disk, spool", 750, store.managers())
+}
+
+// balance is the equation that always holds.
+func balance(logger interface{ Stats() audit.Stats }) error {
+	stats := logger.Stats()
+	if stats.Recorded+stats.Recovered != stats.Written+stats.Dropped+stats.DeadLettered+stats.Pending {
+		return fmt.Errorf("recorded + recovered is not written + dropped + dead-lettered + pending: %+v", stats)
+	}
+	return nil
+}
+
+func reportDisk(t *testing.T, fault string, submitted int, accepted []string) {
+	t.Helper()
+	faults.Report(t, faults.Row{Fault: fault, Rounds: 1, Counts: faults.Counts{
+		Submitted: submitted, Acked: len(accepted), Refused: submitted - len(accepted), Found: len(accepted),
+	}})
+}
+
+func TestFault05AFileSizeLimitHoldsEventsBackUntilItIsRaised(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "permission.log")
 	limited := startChild(t, "limited", path)
 	require.Contains(t, limited.says(t), "file too large")
@@ -71,6 +135,7 @@ func TestAFileSizeLimitHoldsEventsBackUntilItIsRaised(t *testing.T) {
 	limited.goOn(t)
 	require.Equal(t, "flushed: <nil>", limited.says(t))
 	require.Equal(t, named(30), logged(t, path))
+	reportDisk(t, "5 RLIMIT_FSIZE, file", 30, named(30))
 }
 
 // logWithinLimit logs 30 events in three batches, of which the last one does not

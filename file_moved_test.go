@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/stretchr/testify/require"
 )
 
 // Row by row: what somebody does to the log between two batches, what is then in
 // it, and what OnError is told.
-func TestWhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
+func TestFault06WhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
+	rounds := 0
 	for name, row := range map[string]struct {
 		interfere func(t *testing.T, path string)
 		logged    string // the events in the log afterwards
@@ -96,6 +98,8 @@ func TestWhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
 				}
 				record(t, logger, "after")
 				require.NoError(t, logger.Close())
+				require.NoError(t, balance(logger))
+				rounds++
 				require.Equal(t, row.logged, strings.Join(logged(t, path), " "))
 				require.Contains(t, errs.text(), row.told)
 				if row.aside == "" {
@@ -108,6 +112,10 @@ func TestWhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
 			})
 		}
 	}
+	faults.Report(t, faults.Row{
+		Fault: "6 log renamed, deleted, truncated, ...", Rounds: rounds, Note: "losses told",
+		Counts: faults.Counts{Submitted: rounds, Acked: rounds, Found: rounds},
+	})
 }
 
 func appendTo(t *testing.T, path, text string) {

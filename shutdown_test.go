@@ -37,7 +37,7 @@ func TestRecordAfterCloseReturnsErrClosed(t *testing.T) {
 	require.EqualValues(t, 1, logger.Stats().Refused)
 }
 
-func TestCloseIsBoundedByCloseTimeout(t *testing.T) {
+func TestFault16CloseIsBoundedByCloseTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, _ := gate() // never opened
 		logger := newBuffered(t, sink, audit.BufferOptions{CloseTimeout: 3 * time.Second, OnError: ignored})
@@ -314,36 +314,4 @@ func TestStatsTellTheOldestPendingEventAndTheLastError(t *testing.T) {
 		require.NoError(t, logger.Stats().LastError)
 		require.NoError(t, logger.Close())
 	})
-}
-
-func TestEverythingAtOnce(t *testing.T) {
-	sink := &memorySink{}
-	logger := newBuffered(t, sink, audit.BufferOptions{QueueSize: 16, Ack: audit.AckCritical})
-	var group sync.WaitGroup
-	for g := range 64 {
-		group.Go(func() {
-			for i := range 50 {
-				event := granted("m")
-				event.Granted = i%10 > 0
-				err := logger.Record(t.Context(), event)
-				if err != nil && !errors.Is(err, audit.ErrClosed) {
-					t.Error(err)
-				}
-				if i == g {
-					_ = logger.Flush(t.Context())
-					_ = logger.Stats()
-				}
-				if g == 63 && i == 40 {
-					_ = logger.Close()
-				}
-			}
-		})
-	}
-	group.Wait()
-	require.NoError(t, logger.Close())
-	stats := logger.Stats()
-	requireLedger(t, stats)
-	require.Zero(t, stats.Pending)
-	require.EqualValues(t, 64*50, stats.Recorded+stats.Refused)
-	require.Len(t, sink.entries(), int(stats.Written))
 }

@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhatOthersDoToTheSpool(t *testing.T) {
+func TestFault06WhatOthersDoToTheSpool(t *testing.T) {
+	rounds := 0
+	var counts faults.Counts
 	for name, row := range map[string]struct {
 		do   func(path string) error
 		lost int // of the 20 events in it
@@ -64,7 +67,10 @@ func TestWhatOthersDoToTheSpool(t *testing.T) {
 					requireLedger(t, stats)
 					require.EqualValues(t, row.lost, stats.Dropped, "counted")
 					require.Zero(t, stats.Pending)
+					rounds++
+					counts.Add(faults.Counts{Submitted: int(stats.Recorded), Acked: int(stats.Recorded - stats.Dropped), Found: len(found)})
 					require.NoError(t, logger.Close())
+					synctest.Wait()
 					if later || row.lost > 0 { // it is noticed with the next batch
 						require.ErrorContains(t, errors.Join(reports...), row.told)
 						require.EqualValues(t, row.dead, stats.DeadLettered)
@@ -73,6 +79,7 @@ func TestWhatOthersDoToTheSpool(t *testing.T) {
 			})
 		}
 	}
+	faults.Report(t, faults.Row{Fault: "6 spool renamed, deleted, truncated, ...", Rounds: rounds, Counts: counts, Note: "losses counted"})
 }
 
 func TestADamagedLineInTheSpoolBecomesADeadLetter(t *testing.T) {

@@ -130,13 +130,14 @@ func (s *spooler) allSafe() bool {
 // workersTurn is what the worker has to do. The queue is locked.
 func (s *spooler) workersTurn() turn {
 	s.sending = nil
-	switch {
-	case s.pending():
+	if s.pending() {
 		return turn{spooled: true}
-	case s.busy:
-		return turn{in: -1, elsewhere: true}
 	}
 	s.on = false
+	if s.busy {
+		poke(s.wake) // it may be waiting for the disk
+		return turn{in: -1, elsewhere: true}
+	}
 	next := s.take()
 	s.sending = next.batch
 	return next

@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/stretchr/testify/require"
 )
 
@@ -37,12 +39,12 @@ func requireRecovered(t *testing.T, path, whole, tail string) {
 	}
 }
 
-func TestALogTruncatedAtAnyByteKeepsEveryWholeLine(t *testing.T) {
+func TestFault07ALogTruncatedAtAnyByteKeepsEveryWholeLine(t *testing.T) {
 	directory := t.TempDir()
 	path := filepath.Join(directory, "permission.log")
 	first := lineOf(t, granted("first")) + "\n"
 	text := first + lineOf(t, granted("second")) + "\n"
-	step := 1
+	rounds, step := 0, 1
 	if testing.Short() {
 		step = 13
 	}
@@ -57,10 +59,46 @@ func TestALogTruncatedAtAnyByteKeepsEveryWholeLine(t *testing.T) {
 		}
 		requireRecovered(t, path, whole, text[len(whole):size])
 		require.NoError(t, os.RemoveAll(path+".torn"))
+		rounds++
 	}
+	faults.Report(t, faults.Row{Fault: "7 log truncated at every byte", Rounds: rounds, Note: "every whole line is kept"})
 }
 
-func TestDamagedTailsAreSetAside(t *testing.T) {
+// What is whole is delivered, what is torn is set aside.
+func TestFault07ASpoolTruncatedAtAnyByteDeliversEveryWholeLine(t *testing.T) {
+	rounds := 0
+	first, second := lineOf(t, granted("m0"))+"\n", lineOf(t, granted("m1"))+"\n"
+	text := first + second
+	for size := 0; size <= len(text); size += faults.Rounds(13, 1) {
+		synctest.Test(t, func(t *testing.T) {
+			path := spoolPath(t)
+			// A file that was given up, and the one that followed it, end anywhere.
+			rotated := strings.TrimSuffix(path, ".spool") + "-20260101T000000.000000Z.spool"
+			require.NoError(t, os.WriteFile(rotated, []byte(text[:size]), 0o600))
+			require.NoError(t, os.WriteFile(path, []byte(text[:size]), 0o600))
+			store := &memorySink{}
+			for range 2 {
+				store.closed = 0
+				logger := spooling(t, store, path, nil)
+				require.NoError(t, logger.Flush(t.Context()))
+				require.NoError(t, logger.Close())
+				require.NoError(t, balance(logger))
+			}
+			whole := strings.Count(text[:size], "\n")
+			require.Equal(t, named(whole), store.managers())
+			require.Equal(t, []string{path}, spoolFiles(t, path))
+			if tail := text[:size][strings.LastIndexByte(text[:size], '\n')+1:]; tail != "" {
+				aside, err := os.ReadFile(path + ".torn")
+				require.NoError(t, err)
+				require.Equal(t, tail+"\n"+tail+"\n", string(aside))
+			}
+			rounds++
+		})
+	}
+	faults.Report(t, faults.Row{Fault: "7 spool truncated at every byte", Rounds: rounds, Note: "every whole line is delivered"})
+}
+
+func TestFault07DamagedTailsAreSetAside(t *testing.T) {
 	line := lineOf(t, granted("m0")) + "\n"
 	noise := make([]byte, 100_000)
 	random := rand.NewChaCha8([32]byte{1})

@@ -172,7 +172,7 @@ func TestANilWriterIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "QueueSize must not be negative")
 }
 
-func TestAFullDeviceKeepsEventsAndSaysSo(t *testing.T) {
+func TestFault05AFullDeviceKeepsEventsAndSaysSo(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Skip("no /dev/full here:", err)
