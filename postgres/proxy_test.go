@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -22,6 +23,7 @@ type proxy struct {
 	refuse  bool                         // connections are closed at once
 	forward func(fromClient []byte) bool // false: the answer to this, and everything after it, is lost
 	strike  strike                       // asked first; nil: nothing happens
+	trickle time.Duration                // for each byte that a client sends; 0: none
 	open    map[net.Conn]bool
 }
 
@@ -38,6 +40,14 @@ const (
 	halfClosed       // to the client, whose end stays open
 	unanswered       // whatever comes later
 )
+
+// slow makes every byte that a client sends take so long.
+func (p *proxy) slow(trickle time.Duration) {
+	p.mu.Lock()
+	p.trickle = trickle
+	p.mu.Unlock()
+	p.cut()
+}
 
 // hit makes the faults of connections.
 func (p *proxy) hit(s strike) {
@@ -131,8 +141,15 @@ func (p *proxy) serve(client net.Conn) {
 				return
 			}
 			p.mu.Lock()
-			forward, strike := p.forward, p.strike
+			forward, strike, trickle := p.forward, p.strike, p.trickle
 			p.mu.Unlock()
+			for trickle > 0 && n > 1 {
+				if _, err := server.Write(buffer[:1]); err != nil {
+					return
+				}
+				<-time.After(trickle)
+				n = copy(buffer, buffer[1:n])
+			}
 			if strike != nil {
 				var then fault
 				if n, then = strike(buffer[:n]); then != none {
