@@ -339,6 +339,15 @@ func TestOptionsAreReportedAllAtOnce(t *testing.T) {
 	require.ErrorContains(t, err, "sink is nil")
 }
 
+func TestStatsCountEventsNotBatches(t *testing.T) {
+	logger := newBuffered(t, &memorySink{}, audit.BufferOptions{BatchSize: 10})
+	recordAll(t, logger, named(100)...)
+	require.NoError(t, logger.Flush(t.Context()))
+	stats := logger.Stats()
+	require.Equal(t, []uint64{100, 100, 0}, []uint64{stats.Recorded, stats.Written, stats.Pending})
+	require.NoError(t, logger.Close())
+}
+
 func TestStatsHoldAtEveryMoment(t *testing.T) {
 	var sinkCalls atomic.Int64
 	logger := newBuffered(t, &memorySink{write: func(context.Context, []audit.Entry) error {

@@ -146,7 +146,7 @@ func TestASinkThatNeverReturnsHoldsNobodyUp(t *testing.T) {
 	})
 }
 
-func TestTheNextProcessDeliversWhatIsInTheSpool(t *testing.T) {
+func TestTheNextProcessDeliversTheSpoolInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, broken := breakable()
 		path := spoolPath(t)
@@ -277,6 +277,64 @@ func TestTheSpoolIsLeftUnderSteadyLoad(t *testing.T) {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Empty(t, text)
+	})
+}
+
+// While the database has not confirmed them, the events are in their file, whatever
+// else happens.
+func TestWhatIsInTheSpoolStaysThereUntilItIsCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, open := gate()
+		path := spoolPath(t)
+		logger := spooling(t, store, path, func(o *audit.DatabaseOptions) {
+			o.Buffer.Ack, o.Buffer.BatchSize, o.SpoolMaxBytes, o.WriteTimeout = audit.AckDurable, 100, 1<<20, time.Minute
+		})
+		recordAll(t, logger, named(500)...) // two files
+		for logger.Stats().Spooled > 0 {
+			<-time.After(100 * time.Second) // an attempt fails, and another one is under way
+			delivered := int(logger.Stats().Written)
+			require.Equal(t, named(500)[delivered:], logged(t, spoolFiles(t, path)...)[delivered-gone(t, path, 500):])
+			open <- struct{}{}
+			synctest.Wait()
+		}
+		close(open)
+		require.NoError(t, logger.Close())
+		require.Equal(t, named(500), store.managers())
+	})
+}
+
+// gone is how many of the events that were in a spool are not in it any more.
+func gone(t *testing.T, path string, were int) int {
+	t.Helper()
+	return were - len(logged(t, spoolFiles(t, path)...))
+}
+
+func TestNoSecretIsInTheSpoolOrTheDeadLetters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, broken := breakable()
+		inner := store.write
+		store.write = func(ctx context.Context, batch []audit.Entry) error {
+			if broken.Load() {
+				return inner(ctx, batch)
+			}
+			return audit.Permanent(errSink)
+		}
+		path := spoolPath(t)
+		logger := spooling(t, store, path, durable)
+		secret := granted("m0")
+		secret.Metadata = map[string]any{"password": "hunter2", "request": map[string]any{"headers": []any{map[string]any{"Authorization": "hunter2"}}}}
+		require.NoError(t, logger.Record(t.Context(), secret))
+		require.Equal(t, named(1), logged(t, path))
+		for _, file := range []string{path, path + ".dead"} {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.NotContains(t, string(text), "hunter2")
+			broken.Store(false)
+			require.NoError(t, logger.Flush(t.Context()))
+		}
+		require.EqualValues(t, 1, logger.Stats().DeadLettered)
+		require.Equal(t, named(1), logged(t, path+".dead"))
+		require.NoError(t, logger.Close())
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/url"
 	"sync"
@@ -13,12 +14,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/stretchr/testify/require"
 )
 
 // newLogger returns a logger over a store, and what it reports. It is closed with
 // the test.
-func newLogger(tb testing.TB, store *Store, change func(*audit.DatabaseOptions)) (*audit.DatabaseAuditLogger, func() []error) {
+func newLogger(tb testing.TB, store audit.Sink, change func(*audit.DatabaseOptions)) (*audit.DatabaseAuditLogger, func() []error) {
 	tb.Helper()
 	var mu sync.Mutex
 	var reports []error
@@ -40,7 +42,7 @@ func newLogger(tb testing.TB, store *Store, change func(*audit.DatabaseOptions))
 	}
 }
 
-func TestOneRefusedRowHarmsNoOther(t *testing.T) {
+func TestFault11OneRefusedRowHarmsNoOther(t *testing.T) {
 	dsn := newDatabase(t)
 	p := newProxy(t, dsn)
 	store := openTest(t, p.dsn, nil)
@@ -73,6 +75,10 @@ func TestOneRefusedRowHarmsNoOther(t *testing.T) {
 	require.ErrorContains(t, letter, "no_mallory")
 	// Two for each halving, besides the first.
 	require.LessOrEqual(t, copies.Load(), int64(1+2*math.Ceil(math.Log2(1000))))
+	faults.Report(t, faults.Row{
+		Fault: "11 a row of 1000 refused, PostgreSQL", Rounds: 1, Counts: faults.Counts{Submitted: 1000, Acked: 999, Found: 999},
+		Note: fmt.Sprintf("1 dead letter, %d statements more", copies.Load()-1),
+	})
 }
 
 func TestOnlyRepeatsOfTheEventIDAreSkipped(t *testing.T) {

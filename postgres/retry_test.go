@@ -174,3 +174,40 @@ func TestAServiceStartsBeforeItsDatabase(t *testing.T) {
 	require.NoError(t, logger.Close())
 	require.Equal(t, 1000, count(t, dsn, countAll))
 }
+
+func TestNoConnectionErrorMakesADeadLetter(t *testing.T) {
+	p := newProxy(t, newDatabase(t))
+	store := openTest(t, p.dsn, nil)
+	for name, begin := range map[string]func(){
+		"refused":                         func() { p.set(true, nil) },
+		"reset in the middle of a batch":  func() { p.hit(endOfCopy(reset)) },
+		"closed in the middle of a batch": func() { p.hit(endOfCopy(closed)) },
+	} {
+		begin()
+		logger, reports := newLogger(t, &uncloseable{store}, nil)
+		for i := range 10 {
+			require.NoError(t, logger.Record(t.Context(), numbered(i)))
+		}
+		require.Eventually(t, func() bool { return len(reports()) > 0 }, 10*time.Second, time.Millisecond)
+		require.Zero(t, logger.Stats().DeadLettered, name)
+		p.hit(nil)
+		p.set(false, nil)
+		require.NoError(t, logger.Flush(t.Context()))
+		require.EqualValues(t, 10, logger.Stats().Written, name)
+	}
+}
+
+// endOfCopy strikes where a batch ends.
+func endOfCopy(then fault) strike {
+	return func(sent []byte) (int, fault) {
+		if isEndOfCopy(sent) {
+			return 0, then
+		}
+		return len(sent), none
+	}
+}
+
+// uncloseable leaves its store open for the test.
+type uncloseable struct{ *Store }
+
+func (*uncloseable) Close() error { return nil }

@@ -5,6 +5,7 @@ package sqlite
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ import (
 var childTasks = map[string]func() error{
 	"acks":  logWithAcks,
 	"write": writeMany,
+	"lock":  holdLock,
 }
 
 // childPath is the database of a child. newPath returns such paths.
@@ -120,6 +122,20 @@ func logWithAcks() error {
 		}()
 	}
 	return <-failed
+}
+
+// holdLock locks the database until the end of its input.
+func holdLock() error {
+	db, err := sql.Open(driverName, childPath)
+	if err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(context.Background(), "BEGIN EXCLUSIVE"); err != nil {
+		return err
+	}
+	fmt.Println("READY")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
 }
 
 // writeMany logs 10,000 events, and says when it begins. It goes on at the end of

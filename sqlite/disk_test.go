@@ -9,10 +9,11 @@ import (
 	"testing"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/stretchr/testify/require"
 )
 
-func TestAFullDatabaseIsTriedAgainUntilThereIsRoom(t *testing.T) {
+func TestFault12AFullDatabaseIsTriedAgainUntilThereIsRoom(t *testing.T) {
 	path := newPath(t)
 	db := openDB(t, path, "_journal_mode=WAL&_busy_timeout=5000")
 	db.SetMaxOpenConns(1) // max_page_count is a setting of the connection
@@ -32,9 +33,10 @@ func TestAFullDatabaseIsTriedAgainUntilThereIsRoom(t *testing.T) {
 	require.NoError(t, logger.Flush(t.Context()))
 	require.Equal(t, managersOf(2000), managers(t, store, everything))
 	require.Zero(t, logger.Stats().DeadLettered)
+	faults.Report(t, faults.Row{Fault: "12 SQLITE_FULL", Rounds: 1, Counts: faults.Counts{Submitted: 2000, Acked: 2000, Found: 2000}})
 }
 
-func TestFilesThatAreNoDatabaseAreRefusedAndNotAltered(t *testing.T) {
+func TestFault12FilesThatAreNoDatabaseAreRefusedAndNotAltered(t *testing.T) {
 	header := make([]byte, 4096)
 	copy(header, "SQLite format 3\x00")
 	for name, file := range map[string]struct{ content, says string }{
@@ -58,7 +60,7 @@ func TestFilesThatAreNoDatabaseAreRefusedAndNotAltered(t *testing.T) {
 	}
 }
 
-func TestADatabaseWhoseHeaderIsOverwrittenIsRefused(t *testing.T) {
+func TestFault12ADatabaseWhoseHeaderIsOverwrittenIsRefused(t *testing.T) {
 	path := newPath(t)
 	store := openTest(t, path, nil)
 	require.NoError(t, store.WriteBatch(t.Context(), entries(t, event("m0"))))
@@ -93,7 +95,7 @@ func TestWritesToADamagedTableAreTriedAgain(t *testing.T) {
 }
 
 // Root may write to every file, so it is the database that refuses.
-func TestWritesToAReadOnlyDatabaseAreTriedAgain(t *testing.T) {
+func TestFault12WritesToAReadOnlyDatabaseAreTriedAgain(t *testing.T) {
 	path := newPath(t)
 	writer := openTest(t, path, nil)
 	require.NoError(t, writer.WriteBatch(t.Context(), entries(t, event("m0"))))

@@ -5,11 +5,14 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 )
@@ -48,6 +51,50 @@ func TestABatchWaitsForAnotherWritersLock(t *testing.T) {
 	require.NoError(t, logger.Flush(t.Context()))
 	require.Equal(t, managersOf(3), managers(t, store, everything))
 	require.EqualValues(t, 3, logger.Stats().Written)
+}
+
+// Another process holds the lock for ten seconds, twice as long as a write may take.
+func TestFault12ALockOfAnotherProcess(t *testing.T) {
+	for name, spool := range map[string]string{"": "", ", with a spool": "audit.spool"} {
+		t.Run("lock"+name, func(t *testing.T) {
+			path := newPath(t)
+			store := openTest(t, path, nil)
+			require.NoError(t, store.Ping(t.Context()))
+			options := audit.DatabaseOptions{}
+			if spool != "" {
+				options.SpoolPath = filepath.Join(t.TempDir(), spool)
+			}
+			logger, failures := newLogger(t, store, options)
+			stop := faults.Watch(t, func() error {
+				stats := logger.Stats()
+				if stats.Recorded != stats.Written+stats.Pending {
+					return fmt.Errorf("recorded is not written + pending: %+v", stats)
+				}
+				return nil
+			})
+			other := startChild(t, "lock", path)
+			require.Equal(t, "READY", other.says(t))
+			n := faults.Rounds(100, 1000)
+			end := time.After(time.Duration(faults.Rounds(1500, 10_000)) * time.Millisecond)
+			tick := time.NewTicker(10 * time.Millisecond)
+			defer tick.Stop()
+			for _, e := range numbered(n) {
+				<-tick.C
+				record(t, logger, e)
+			}
+			<-end
+			require.ErrorContains(t, failure(t, failures), "database is locked")
+			require.EqualValues(t, n, logger.Stats().Pending)
+			if spool != "" {
+				require.EqualValues(t, n, logger.Stats().Spooled)
+			}
+			require.NoError(t, other.stdin.Close())
+			require.NoError(t, logger.Flush(t.Context()))
+			stop()
+			require.Equal(t, managersOf(n), managers(t, store, everything))
+			faults.Report(t, faults.Row{Fault: "12 SQLite locked by another process" + name, Rounds: 1, Counts: faults.Counts{Submitted: n, Acked: n, Found: n}})
+		})
+	}
 }
 
 // SQLite itself does not heed a context while it waits for a lock.

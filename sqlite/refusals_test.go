@@ -4,11 +4,13 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/stretchr/testify/require"
 )
 
@@ -20,7 +22,7 @@ func guarded(tb testing.TB, path, rule string) {
 	execute(tb, path, strings.Replace(ddl, "\n);", ",\n    "+rule+"\n);", 1))
 }
 
-func TestARowThatTheTableRefusesIsTheOnlyDeadLetter(t *testing.T) {
+func TestFault11ARowThatTheTableRefusesIsTheOnlyDeadLetter(t *testing.T) {
 	path := newPath(t)
 	guarded(t, path, "CHECK (manager <> 'm577')")
 	s, db := openSpy(t, path, "_journal_mode=WAL")
@@ -35,7 +37,12 @@ func TestARowThatTheTableRefusesIsTheOnlyDeadLetter(t *testing.T) {
 	stored := managers(t, openTest(t, path, nil), everything)
 	require.Len(t, stored, 999)
 	require.NotContains(t, stored, "m577")
-	require.LessOrEqual(t, len(s.executed("BEGIN")), 30, "the batch is halved")
+	transactions := len(s.executed("BEGIN"))
+	require.LessOrEqual(t, transactions, 30, "the batch is halved")
+	faults.Report(t, faults.Row{
+		Fault: "11 a row of 1000 refused, SQLite", Rounds: 1, Counts: faults.Counts{Submitted: 1000, Acked: 999, Found: 999},
+		Note: fmt.Sprintf("1 dead letter, %d transactions", transactions),
+	})
 	var letter *audit.DeadLetterError
 	for letter == nil {
 		err := failure(t, failures)
