@@ -79,9 +79,9 @@ func isBlank(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
 
 // isGapLine reports whether a line, as this library writes it, is a gap event.
 func isGapLine(line []byte) bool {
+	const begin, gap = `{"id":"`, `"action":"gap"`
 	const before = len(`{"id":"00000000-0000-0000-0000-000000000000","timestamp":"2006-01-02T15:04:05.000000Z",`)
-	const gap = `"action":"gap"`
-	return len(line) > before+len(gap) && string(line[before:before+len(gap)]) == gap
+	return len(line) >= before+len(gap) && string(line[before:before+len(gap)]) == gap && string(line[:len(begin)]) == begin
 }
 
 // segmentSize is at which the spool begins the next file, so that the room of what
@@ -238,17 +238,17 @@ func (s *spool) next(entries []Entry, most int) (_ []Entry, damaged *DeadLetterE
 		line := text[size : size+length-1]
 		if !isBlank(line) && seen.lines >= skip {
 			entry, wrong := decodeEntry(line)
-			switch {
-			case wrong == nil:
-				if isGapLine(line) {
-					s.gaps = append(s.gaps, len(entries))
-				}
-				entries = append(entries, entry)
-			case len(entries) > 0: // it comes next
+			if wrong != nil && len(entries) > 0 { // it comes next
 				text = text[:size]
 				continue
-			default:
+			}
+			if isGapLine(line) {
+				s.gaps = append(s.gaps, len(entries))
+			}
+			if wrong != nil {
 				damaged = &DeadLetterError{Line: bytes.Clone(line), Err: wrong}
+			} else {
+				entries = append(entries, entry)
 			}
 		}
 		seen.add(line)

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -87,4 +88,24 @@ func TestMetadataIndexesHaveADefaultAndAreChecked(t *testing.T) {
 	}
 	_, err = checkIndexes([]string{"a", "b", "a"})
 	require.ErrorContains(t, err, `"a": it is there twice`)
+}
+
+// A name that is accepted needs no more than quotes to be SQL.
+func FuzzTableName(f *testing.F) {
+	for _, name := range []string{"", "permission_audit_log", "app.log", "x; DROP TABLE y", `a"b`, "a b", ".", "a.", "a.b.c", "é", "a\x00"} {
+		f.Add(name)
+	}
+	plain := regexp.MustCompile(`^"[A-Za-z0-9_]{1,63}"(\."[A-Za-z0-9_]{1,63}")?$`)
+	f.Fuzz(func(t *testing.T, text string) {
+		name, err := ParseName(text)
+		if err != nil {
+			require.Equal(t, Name{}, name)
+			return
+		}
+		require.Regexp(t, plain, name.SQL())
+		require.LessOrEqual(t, len(name.Index("created_at")), 63)
+		if text != "" {
+			require.Equal(t, text, name.String())
+		}
+	})
 }
