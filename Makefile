@@ -20,7 +20,7 @@ title = @printf '\n==> %s\n' '$@'
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nVariables: RUN=TestFlush COUNT=3 (test-go), RUN=Hostile (interop), BENCH=Record COUNT=10 (bench), FUZZ=Encode FUZZTIME=60s (fuzz)\n'
+	@printf '\nVariables: RUN=TestFlush COUNT=3 (test-go), RUN=Hostile (interop), RUN=Fault03 (faults), BENCH=Record COUNT=10 (bench), FUZZ=Encode FUZZTIME=60s (fuzz)\n'
 
 .PHONY: setup
 setup: ## install what the tests need and is missing (jq, PostgreSQL, strace)
@@ -90,9 +90,14 @@ quickstart: ## run the program of the README
 bench: ## the benchmarks of every module; BENCH picks, COUNT repeats
 	@$(with-postgres) scripts/bench.sh
 
+.PHONY: faults
+faults: setup ## the whole fault suite, with the table of what was lost (nothing); RUN picks; root for some of it
+	$(title)
+	@$(with-postgres) scripts/faults.sh
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each; FUZZ picks
-	@scripts/fuzz.sh
+	@$(with-postgres) scripts/fuzz.sh
 
 .PHONY: tools
 tools: bin/golangci-lint bin/gofumpt bin/benchstat ## build the tools into bin/

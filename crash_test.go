@@ -42,7 +42,7 @@ func crashEverywhere(t *testing.T, seeds int, database bool, lie lie) (points in
 func TestFault01APowerCutAtAnyCallLosesNothingThatWasAcked(t *testing.T) {
 	for name, database := range map[string]bool{"file": false, "spool": true} {
 		t.Run(name, func(t *testing.T) {
-			points, counts, problems := crashEverywhere(t, faults.Rounds(4, 120), database, honest)
+			points, counts, problems := crashEverywhere(t, faults.Rounds(4, 40), database, honest)
 			require.Empty(t, problems)
 			require.Positive(t, counts.Acked)
 			faults.Report(t, faults.Row{Fault: "1 power cut at every call, " + name, Rounds: points, Counts: counts})
@@ -108,7 +108,7 @@ func TestFault02AFailureOfAnyCallLosesNothingThatWasAcked(t *testing.T) {
 			t.Run(sink+", "+name, func(t *testing.T) {
 				rounds := 0
 				var counts faults.Counts
-				for seed := range faults.Rounds(1, 12) {
+				for seed := range faults.Rounds(1, 5) {
 					for at, met := 1, true; met; at++ {
 						synctest.Test(t, func(t *testing.T) {
 							c := newTrial(t, seed, database)
@@ -134,7 +134,7 @@ func TestFault02AFailureOfAnyCallLosesNothingThatWasAcked(t *testing.T) {
 // database that works, fails, hangs and loses its answers as chance has it; before the
 // last one nothing was delivered at all in every second round.
 func TestFault10ProcessesComeAndGoWithTheSameSpool(t *testing.T) {
-	rounds := faults.Rounds(150, 3000)
+	rounds := faults.Rounds(100, 1000)
 	var counts faults.Counts
 	for seed := range rounds {
 		synctest.Test(t, func(t *testing.T) {

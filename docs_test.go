@@ -2,8 +2,13 @@ package audit_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/permaudit/audit"
@@ -72,4 +77,103 @@ func TestTheDjangoSettingsOfTheDocsLoad(t *testing.T) {
 	}
 	require.Equal(t, 1, events)
 	require.NoError(t, store.Close())
+}
+
+const operationsPage = "docs/operations.md"
+
+func TestTheProgramsOfTheDocsAboutOperationsRun(t *testing.T) {
+	programs := blocks(t, operationsPage, "go")
+	directory, binary := build(t, programs[0])
+	require.Equal(t, "[]\n", run(t, directory, binary), "there is no problem")
+
+	// The letters that the other one records again.
+	letter, err := audit.PermissionAuditEvent{Action: audit.ActionRead, Manager: "Project"}.MarshalJSON()
+	require.NoError(t, err)
+	dead := filepath.Join(directory, "audit.spool.dead")
+	require.NoError(t, os.WriteFile(dead, append(letter, "\nwhat is this?\n"...), 0o600))
+	elsewhere, binary := build(t, programs[1])
+	for _, file := range []string{"audit.db", "audit.spool.dead"} {
+		require.NoError(t, os.Rename(filepath.Join(directory, file), filepath.Join(elsewhere, file)))
+	}
+	for range 2 {
+		said := run(t, elsewhere, binary)
+		require.Contains(t, said, "audit.spool.dead:2: ")
+		require.Contains(t, said, "1 recorded, 1 written, 0 refused again\n")
+	}
+	source, err := query.Open(t.Context(), "sqlite:"+filepath.Join(elsewhere, "audit.db"))
+	require.NoError(t, err)
+	events := 0
+	for _, err := range source.Events(t.Context(), query.Filter{}) {
+		require.NoError(t, err)
+		events++
+	}
+	require.NoError(t, source.Close())
+	require.Equal(t, 2, events, "each once")
+}
+
+func TestTheSpoolIsReadAsTheDocsSay(t *testing.T) {
+	text, err := os.ReadFile(operationsPage)
+	require.NoError(t, err)
+	command := regexp.MustCompile("`(jq [^`]*)`").FindSubmatch(text)
+	require.NotNil(t, command)
+	directory := t.TempDir()
+	store, _ := breakable()
+	logger := spooling(t, store, filepath.Join(directory, "audit.spool"), durable)
+	recordAll(t, logger, named(2)...)
+	require.Equal(t, "read\nread\n", run(t, directory, "sh", "-c", string(command[1])))
+	require.NoError(t, logger.Close())
+}
+
+// logrotate takes the log away while it is written to.
+func TestTheLogrotateConfigurationOfTheDocsLosesNothing(t *testing.T) {
+	logrotate, err := exec.LookPath("logrotate")
+	if err != nil {
+		if logrotate, err = exec.LookPath("/usr/sbin/logrotate"); err != nil {
+			t.Skip("needs logrotate: scripts/setup.sh logrotate installs it")
+		}
+	}
+	directory := t.TempDir()
+	path := filepath.Join(directory, "permission.log")
+	text := blocks(t, operationsPage, "logrotate")[0]
+	require.Contains(t, text, "/var/log/service/permission.log {")
+	configuration := filepath.Join(directory, "logrotate.conf")
+	require.NoError(t, os.WriteFile(configuration, []byte(strings.Replace(text, "/var/log/service/permission.log", path, 1)), 0o600))
+	logger := openLog(t, path, audit.FileOptions{})
+	for _, name := range named(5) {
+		record(t, logger, name)
+		run(t, directory, logrotate, "--force", "--state", filepath.Join(directory, "state"), configuration)
+	}
+	require.NoError(t, logger.Close())
+	run(t, directory, "sh", "-c", "gunzip permission.log.*.gz")
+	var found []string
+	for i := 5; i > 0; i-- {
+		found = append(found, logged(t, fmt.Sprint(path, ".", i))...)
+	}
+	require.Equal(t, named(5), found)
+}
+
+// What the docs name as a proof is there.
+func TestEveryTestThatTheDocsNameExists(t *testing.T) {
+	var code []byte
+	require.NoError(t, filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			var text []byte
+			text, err = os.ReadFile(path)
+			code = append(code, text...)
+		}
+		return err
+	}))
+	pages, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	for _, page := range append(pages, "README.md", "CONTRIBUTING.md") {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, name := range regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)(\\.\\.\\.)?`").FindAllSubmatch(text, -1) {
+			declaration := "func " + string(name[1])
+			if len(name[2]) == 0 {
+				declaration += "("
+			}
+			require.Contains(t, string(code), declaration, page)
+		}
+	}
 }

@@ -62,7 +62,9 @@ func TestFault03KillAtAnyMomentLosesNothingThatWasAcked(t *testing.T) {
 				c.end(t)
 				kill.Stop()
 				began := time.Now()
-				logger, err := j.open() // the next process
+				next := j
+				next.Comes = false
+				logger, err := next.open() // the next process
 				require.NoError(t, err)
 				require.NoError(t, logger.Flush(t.Context()))
 				longest = max(longest, time.Since(began))

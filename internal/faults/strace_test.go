@@ -29,7 +29,7 @@ func TestFault04AnyFailingSystemCallOfSQLiteLosesNothingThatWasAcked(t *testing.
 			t.Run(syscall+" "+fault, func(t *testing.T) {
 				t.Parallel()
 				var log history
-				rounds, step := 0, faults.Rounds(19, 1)
+				rounds, step := 0, faults.Rounds(39, 1)
 				for at := 1; at <= most; at += step {
 					directory := t.TempDir()
 					j := job{Sink: "sqlite", Path: filepath.Join(directory, "audit.db"), Pinned: true, Goroutines: 1, Events: at + 5, Ack: audit.AckDurable}
