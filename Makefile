@@ -23,7 +23,7 @@ help: ## list the targets
 	@printf '\nVariables: RUN=TestFlush COUNT=3 (test-go), RUN=Hostile (interop), RUN=Fault03 (faults), BENCH=Record COUNT=10 (bench), FUZZ=Encode FUZZTIME=60s (fuzz)\n'
 
 .PHONY: setup
-setup: ## install what the tests need and is missing (jq, PostgreSQL, strace)
+setup: ## install what the tests need and is missing (jq, PostgreSQL, logrotate, strace)
 	@scripts/setup.sh
 
 .PHONY: test

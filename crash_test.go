@@ -15,10 +15,10 @@ import (
 
 // crashEverywhere cuts the power at every call of a life in turn, of many lives, and
 // during the recovery too.
-func crashEverywhere(t *testing.T, seeds int, database bool, lie lie) (points int, counts faults.Counts, problems []string) {
+func crashEverywhere(t *testing.T, seeds, step int, database bool, lie lie) (points int, counts faults.Counts, problems []string) {
 	t.Helper()
 	for seed := range seeds {
-		for at, crashed := 1, true; crashed; at++ {
+		for at, crashed := 1, true; crashed; at += step {
 			synctest.Test(t, func(t *testing.T) {
 				c := newTrial(t, seed, database)
 				c.fsys.lie = lie
@@ -42,7 +42,7 @@ func crashEverywhere(t *testing.T, seeds int, database bool, lie lie) (points in
 func TestFault01APowerCutAtAnyCallLosesNothingThatWasAcked(t *testing.T) {
 	for name, database := range map[string]bool{"file": false, "spool": true} {
 		t.Run(name, func(t *testing.T) {
-			points, counts, problems := crashEverywhere(t, faults.Rounds(4, 40), database, honest)
+			points, counts, problems := crashEverywhere(t, faults.Rounds(2, 40), 1, database, honest)
 			require.Empty(t, problems)
 			require.Positive(t, counts.Acked)
 			faults.Report(t, faults.Row{Fault: "1 power cut at every call, " + name, Rounds: points, Counts: counts})
@@ -56,7 +56,7 @@ func TestFault01ANaiveWriterIsFoundToLose(t *testing.T) {
 	for name, lie := range map[string]lie{"no fsync": lieNoFsync, "no fsync of directories": lieNoDirSync, "ack before fsync": lieAckEarly} {
 		t.Run(name, func(t *testing.T) {
 			for sink, database := range map[string]bool{"file": false, "spool": true} {
-				_, counts, problems := crashEverywhere(t, 2, database, lie)
+				_, counts, problems := crashEverywhere(t, 1, faults.Rounds(5, 1), database, lie)
 				require.Positive(t, counts.Lost, sink)
 				require.NotEmpty(t, problems)
 				t.Logf("%s, %s: %d of %d acked events are lost", sink, name, counts.Lost, counts.Acked)
@@ -109,13 +109,13 @@ func TestFault02AFailureOfAnyCallLosesNothingThatWasAcked(t *testing.T) {
 				rounds := 0
 				var counts faults.Counts
 				for seed := range faults.Rounds(1, 5) {
-					for at, met := 1, true; met; at++ {
+					for at, met := 1, true; met; at += faults.Rounds(3, 1) {
 						synctest.Test(t, func(t *testing.T) {
 							c := newTrial(t, seed, database)
 							c.crash(1 + c.random.IntN(100))
 							c.fsys.fault = fault(at)
 							c.live(context.Background())
-							met = c.fsys.calls >= at
+							met = c.fsys.made() >= at
 							c.reboot()
 							found, problems := c.oracle.Judge(c.recover())
 							require.Empty(t, problems, "seed %d, call %d", seed, at)
@@ -134,7 +134,7 @@ func TestFault02AFailureOfAnyCallLosesNothingThatWasAcked(t *testing.T) {
 // database that works, fails, hangs and loses its answers as chance has it; before the
 // last one nothing was delivered at all in every second round.
 func TestFault10ProcessesComeAndGoWithTheSameSpool(t *testing.T) {
-	rounds := faults.Rounds(100, 1000)
+	rounds := faults.Rounds(40, 1000)
 	var counts faults.Counts
 	for seed := range rounds {
 		synctest.Test(t, func(t *testing.T) {

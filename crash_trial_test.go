@@ -37,7 +37,7 @@ const poisoner = trialGoroutines - 1
 
 func newTrial(t *testing.T, seed int, database bool) *trial {
 	random := rand.New(rand.NewPCG(uint64(seed), 7))
-	c := &trial{t: t, random: random, fsys: newSimFS(random)}
+	c := &trial{t: t, random: random, fsys: newSimFS(rand.New(rand.NewPCG(uint64(seed), 9)))}
 	if database {
 		c.db = &simDB{random: rand.New(rand.NewPCG(uint64(seed), 8)), ids: map[EventID]bool{}}
 	}
@@ -171,9 +171,10 @@ func (c *trial) crash(at int) bool {
 	defer cancel()
 	c.fsys.crashAt, c.fsys.onCrash = at, cancel
 	c.live(ctx)
-	crashed := c.fsys.crashed
-	c.reboot()
-	return crashed
+	defer c.reboot()
+	c.fsys.mu.Lock()
+	defer c.fsys.mu.Unlock()
+	return c.fsys.crashed
 }
 
 func (c *trial) reboot() {
@@ -185,7 +186,9 @@ func (c *trial) reboot() {
 // must not change anything. It returns what is in the log.
 func (c *trial) recover() []faults.Line {
 	if c.db != nil {
+		c.db.mu.Lock()
 		c.db.recovered = true
+		c.db.mu.Unlock()
 	}
 	var trees [2]map[string]string
 	for i := range trees {
@@ -199,6 +202,8 @@ func (c *trial) recover() []faults.Line {
 	if c.db != nil {
 		require.Equal(c.t, trees[0], trees[1], "recovering again changes nothing: %v", c.fsys)
 		require.Empty(c.t, c.fsys.read(simLog), c.fsys)
+		c.db.mu.Lock()
+		defer c.db.mu.Unlock()
 		return append(slices.Clone(c.db.lines), c.lines(c.content(simLog+".dead"))...)
 	}
 	return c.lines(c.content(simLog))
@@ -252,13 +257,12 @@ func (c *trial) lines(content []byte) (found []faults.Line) {
 
 // simDB is a database that outlives every crash, and does what chance says.
 type simDB struct {
+	mu        sync.Mutex
 	random    *rand.Rand
 	recovered bool // it works from now on
 	down      bool // it does not, until then
-
-	mu    sync.Mutex
-	ids   map[EventID]bool
-	lines []faults.Line
+	ids       map[EventID]bool
+	lines     []faults.Line
 }
 
 func (db *simDB) WriteBatch(ctx context.Context, batch []Entry) error {

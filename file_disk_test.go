@@ -111,15 +111,6 @@ func TestFault05AFullDiskHoldsBackWhatTheSpoolCannotTake(t *testing.T) {
 	reportDisk(t, "5 full disk, spool", 750, store.managers())
 }
 
-// balance is the equation that always holds.
-func balance(logger interface{ Stats() audit.Stats }) error {
-	stats := logger.Stats()
-	if stats.Recorded+stats.Recovered != stats.Written+stats.Dropped+stats.DeadLettered+stats.Pending {
-		return fmt.Errorf("recorded + recovered is not written + dropped + dead-lettered + pending: %+v", stats)
-	}
-	return nil
-}
-
 func reportDisk(t *testing.T, fault string, submitted int, accepted []string) {
 	t.Helper()
 	faults.Report(t, faults.Row{Fault: fault, Rounds: 1, Counts: faults.Counts{

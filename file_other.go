@@ -10,7 +10,9 @@ import (
 
 var errNotDirectory = errors.New("not a directory")
 
-const openPlain = 0
+func openPlain(path string, flag int, mode fs.FileMode) (*os.File, error) {
+	return os.OpenFile(path, flag, mode)
+}
 
 // OpenLog does not lock: the standard library has no lock for these systems.
 func (osFS) OpenLog(path string, mode fs.FileMode) (logFile, error) {

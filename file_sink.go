@@ -312,13 +312,12 @@ func (s *fileSink) release() error {
 
 // empty cuts off everything that is in the file. One that is spoiled keeps it.
 func (s *fileSink) empty() error {
-	if s.file == nil || s.spoiled != nil || s.size == 0 {
-		return nil
+	if s.file != nil && s.spoiled == nil && s.size > 0 {
+		if err := s.file.Truncate(0); err != nil {
+			return err
+		}
+		s.size, s.unsynced = 0, true
 	}
-	if err := s.file.Truncate(0); err != nil {
-		return err
-	}
-	s.size, s.unsynced = 0, true
 	return nil
 }
 

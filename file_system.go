@@ -42,7 +42,7 @@ type logFile interface {
 type osFS struct{}
 
 func (osFS) OpenFile(path string, flag int, mode fs.FileMode) (logFile, error) {
-	file, err := os.OpenFile(path, flag|openPlain, mode)
+	file, err := openPlain(path, flag, mode)
 	if err != nil {
 		return nil, err
 	}

@@ -13,13 +13,15 @@ import (
 // errNotDirectory is what Stat says when a directory above became a file.
 var errNotDirectory error = syscall.ENOTDIR
 
-// openPlain makes open refuse a link, and not wait for the reader of a FIFO.
-const openPlain = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+// openPlain refuses a link, and does not wait for the reader of a FIFO.
+func openPlain(path string, flag int, mode fs.FileMode) (*os.File, error) {
+	return os.OpenFile(path, flag|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, mode)
+}
 
 // OpenLog locks with flock(2), which conflicts within one process too. No child
 // process inherits the descriptor.
 func (osFS) OpenLog(path string, mode fs.FileMode) (logFile, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|openPlain, mode)
+	file, err := openPlain(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, mode)
 	if err != nil {
 		return nil, err
 	}

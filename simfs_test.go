@@ -4,15 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
 // simFS is a file system in memory that knows what a power cut leaves of it: of what
@@ -132,14 +131,14 @@ func (f *simFS) find(op, path string) (directory, node *simNode, err error) {
 	return directory, directory.names[parts[len(parts)-1]], nil
 }
 
-func (d *simNode) change(from, to string, node *simNode) {
+func (n *simNode) change(from, to string, node *simNode) {
 	if from != "" {
-		delete(d.names, from)
+		delete(n.names, from)
 	}
 	if to != "" {
-		d.names[to] = node
+		n.names[to] = node
 	}
-	d.renames = append(d.renames, simRename{from, to, node})
+	n.renames = append(n.renames, simRename{from, to, node})
 }
 
 func (f *simFS) OpenLog(path string, mode fs.FileMode) (logFile, error) {
@@ -254,18 +253,10 @@ func (f *simFS) SyncDir(path string) error {
 			err = notThere("syncdir", path)
 		}
 		if err == nil && f.lie != lieNoDirSync {
-			directory.durableNames, directory.renames = mapsClone(directory.names), nil
+			directory.durableNames, directory.renames = maps.Clone(directory.names), nil
 		}
 		return err
 	})
-}
-
-func mapsClone(names map[string]*simNode) map[string]*simNode {
-	clone := map[string]*simNode{}
-	for name, node := range names {
-		clone[name] = node
-	}
-	return clone
 }
 
 func (n *simNode) sync() {
@@ -340,7 +331,7 @@ func (n *simNode) reboot(random *rand.Rand, done map[*simNode]*simNode) *simNode
 		after.durable = bytes.Clone(after.data)
 		return after
 	}
-	names := mapsClone(n.durableNames)
+	names := maps.Clone(n.durableNames)
 	for _, change := range n.renames {
 		if random.IntN(2) == 0 {
 			continue // not all file systems keep their order
@@ -354,8 +345,15 @@ func (n *simNode) reboot(random *rand.Rand, done map[*simNode]*simNode) *simNode
 	for name, node := range names {
 		after.names[name] = node.reboot(random, done)
 	}
-	after.durableNames = mapsClone(after.names)
+	after.durableNames = maps.Clone(after.names)
 	return after
+}
+
+// made is how many calls there were.
+func (f *simFS) made() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls
 }
 
 // read returns the content of a file, nil if there is none. It is no call.
@@ -379,108 +377,6 @@ func (f *simFS) tree() map[string]string {
 	return files
 }
 
-// simFile is an open file.
-type simFile struct {
-	fsys *simFS
-	node *simNode
-	lock bool
-	name string
-}
-
-func (s *simFile) Write(p []byte) (n int, err error) {
-	s.fsys.mu.Lock()
-	defer s.fsys.mu.Unlock()
-	performed, err := s.fsys.enter("write " + s.name)
-	n = len(p)
-	if !performed {
-		n = 0
-		var short shortWrite
-		if errors.As(err, &short) {
-			n = min(short.bytes, len(p))
-		}
-	}
-	if n > 0 {
-		s.node.changes = append(s.node.changes, simChange{len(s.node.data), bytes.Clone(p[:n])})
-		s.node.data = append(s.node.data, p[:n]...)
-	}
-	return n, err
-}
-
-func (s *simFile) ReadAt(p []byte, offset int64) (n int, err error) {
-	err = s.fsys.call("read "+s.name, func() error {
-		if offset < int64(len(s.node.data)) {
-			n = copy(p, s.node.data[offset:])
-		}
-		if n < len(p) {
-			return io.EOF
-		}
-		return nil
-	})
-	return n, err
-}
-
-func (s *simFile) Stat() (info fs.FileInfo, err error) {
-	err = s.fsys.call("fstat "+s.name, func() error {
-		info = s.node.info(s.name)
-		return nil
-	})
-	return info, err
-}
-
-func (s *simFile) Sync() error {
-	s.fsys.mu.Lock()
-	defer s.fsys.mu.Unlock()
-	performed, err := s.fsys.enter("sync " + s.name)
-	switch {
-	case err != nil && !s.fsys.crashed:
-		s.node.lose(s.fsys.random)
-	case !performed || s.fsys.lie == lieNoFsync:
-	case s.fsys.lie == lieAckEarly:
-		s.fsys.owed = s.node
-	default:
-		s.node.sync()
-	}
-	return err
-}
-
-func (s *simFile) Truncate(size int64) error {
-	return s.fsys.call("truncate "+s.name, func() error {
-		s.node.changes = append(s.node.changes, simChange{int(size), nil})
-		s.node.data = s.node.data[:size:size]
-		return nil
-	})
-}
-
-func (s *simFile) Close() error {
-	return s.fsys.call("close "+s.name, func() error {
-		if s.lock {
-			s.node.locked = false
-		}
-		return nil
-	})
-}
-
-// simInfo is an fs.FileInfo.
-type simInfo struct {
-	name string
-	node *simNode
-	size int64
-}
-
-func (n *simNode) info(name string) simInfo { return simInfo{name, n, int64(len(n.data))} }
-
-func (i simInfo) Name() string     { return i.name }
-func (i simInfo) Size() int64      { return i.size }
-func (simInfo) ModTime() time.Time { return time.Time{} }
-func (i simInfo) IsDir() bool      { return i.node.names != nil }
-func (simInfo) Sys() any           { return nil }
-func (i simInfo) Mode() fs.FileMode {
-	if i.IsDir() {
-		return fs.ModeDir | 0o700
-	}
-	return 0o600
-}
-
 var _ fileSystem = (*simFS)(nil)
 
-func (f *simFS) String() string { return fmt.Sprintf("crash at call %d of %d", f.crashAt, f.calls) }
+func (f *simFS) String() string { return fmt.Sprintf("crash at call %d of %d", f.crashAt, f.made()) }

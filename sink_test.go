@@ -162,3 +162,12 @@ func requireLedger(t *testing.T, stats audit.Stats) {
 	require.Equal(t, stats.Recorded+stats.Recovered, stats.Written+stats.Dropped+stats.DeadLettered+stats.Pending,
 		"Recorded + Recovered = Written + Dropped + DeadLettered + Pending: %+v", stats)
 }
+
+// balance is the equation that always holds.
+func balance(logger interface{ Stats() audit.Stats }) error {
+	stats := logger.Stats()
+	if stats.Recorded+stats.Recovered != stats.Written+stats.Dropped+stats.DeadLettered+stats.Pending {
+		return fmt.Errorf("recorded + recovered is not written + dropped + dead-lettered + pending: %+v", stats)
+	}
+	return nil
+}

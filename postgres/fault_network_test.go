@@ -75,7 +75,8 @@ func TestFault08WritesObeyTheirContext(t *testing.T) {
 		begin()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		came := make(chan error, 1)
-		go func() { came <- store.WriteBatch(ctx, entries(t, numbered(1))) }()
+		batch := entries(t, numbered(1))
+		go func() { came <- store.WriteBatch(ctx, batch) }()
 		select {
 		case err := <-came:
 			require.Error(t, err, name)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes sure that the programs which the tests run are there: scripts/setup.sh [jq] [postgresql] [strace] [django],
-# by default all but Django, and strace only where it exists, on Linux: a test counts fsyncs with it. django is Django with psycopg2, which only `make interop` needs.
+# Makes sure that the programs which the tests run are there: scripts/setup.sh [jq] [postgresql] [logrotate] [strace] [django],
+# by default all but Django, and strace only where it exists, on Linux: tests count system calls with it, and make them
+# fail. django is Django with psycopg2, which only `make interop` needs.
 # Installs what is missing with apt-get where there is one; elsewhere it says what to install.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,6 +13,7 @@ there() {
 	jq) found=$(command -v jq) && echo "jq is there: $("$found" --version)" ;;
 	postgresql) found=$(scripts/postgres-bin.sh) && echo "PostgreSQL is there: $("$found/postgres" --version)" ;;
 	strace) found=$(command -v strace) && echo "strace is there: $found" ;;
+	logrotate) found=$(PATH=$PATH:/usr/sbin command -v logrotate) && echo "logrotate is there: $found" ;;
 	django) found=$(scripts/django-python.sh) && echo "Django is there: $("$found" -m django --version), in $found" ;;
 	esac
 }
@@ -29,6 +31,7 @@ by_hand() {
 	case $1 in
 	jq) echo "jq: with your package manager, or from https://jqlang.org/download/" ;;
 	strace) echo "strace: with your package manager, or from https://strace.io" ;;
+	logrotate) echo "logrotate: with your package manager, or from https://github.com/logrotate/logrotate" ;;
 	postgresql) echo "PostgreSQL, its server (initdb, pg_ctl, postgres), on PATH: https://www.postgresql.org/download/
   Or set AUDIT_TEST_POSTGRES_DSN to a server that the tests may fill with databases and tables." ;;
 	django) echo "Django and psycopg2: python3 -m venv DIR && DIR/bin/pip install django psycopg2-binary
@@ -37,15 +40,15 @@ by_hand() {
 }
 
 if [[ $# -eq 0 ]]; then
-	set -- jq postgresql
+	set -- jq postgresql logrotate
 	[[ $(uname -s) != Linux ]] || set -- "$@" strace
 fi
 missing=()
 for what; do
 	case $what in
-	jq | postgresql | strace | django) there "$what" || missing+=("$what") ;;
+	jq | postgresql | logrotate | strace | django) there "$what" || missing+=("$what") ;;
 	*)
-		echo "scripts/setup.sh: $what is not one of jq, postgresql, strace, django" >&2
+		echo "scripts/setup.sh: $what is not one of jq, postgresql, logrotate, strace, django" >&2
 		exit 2
 		;;
 	esac

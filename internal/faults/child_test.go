@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -64,7 +65,7 @@ func TestMain(m *testing.M) {
 }
 
 // say prints a line, as a whole.
-func say(format string, args ...any) { fmt.Fprintf(os.Stdout, format+"\n", args...) }
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
 // event is the event number n of a goroutine of a round, whose bytes follow from its
 // id.
@@ -138,7 +139,11 @@ func (j *job) open() (lifecycle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return audit.NewDatabaseAuditLogger(store, &audit.DatabaseOptions{Buffer: buffer, SpoolPath: j.Spool, WriteTimeout: time.Second})
+	logger, err := audit.NewDatabaseAuditLogger(store, &audit.DatabaseOptions{Buffer: buffer, SpoolPath: j.Spool, WriteTimeout: time.Second})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return logger, nil
 }
 
 func (j *job) store() (store audit.Sink, err error) {
@@ -273,7 +278,7 @@ func start(t *testing.T, j job, log *history, below ...string) *child {
 	require.NoError(t, err)
 	itself, err := os.Executable()
 	require.NoError(t, err)
-	args := append(below[:len(below):len(below)], itself)
+	args := slices.Concat(below, []string{itself})
 	command := exec.CommandContext(t.Context(), args[0], args[1:]...)
 	command.Env = append(os.Environ(), jobEnv+"="+string(text))
 	command.Stderr = os.Stderr

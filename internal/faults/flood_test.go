@@ -89,7 +89,7 @@ func TestFault13AFloodIsTakenInBoundedMemory(t *testing.T) {
 		return faults.Counts{Submitted: events, Acked: recorded, Found: written, Lost: recorded - written}, kilobytes
 	}
 	_, few := flood(10_000)
-	counts, many := flood(faults.Rounds(200_000, 1_000_000))
+	counts, many := flood(faults.Rounds(100_000, 1_000_000))
 	require.LessOrEqual(t, many, few*3/2, "kilobytes")
 	faults.Report(t, faults.Row{
 		Fault: "13 flood at a sink of 1 ms a batch", Rounds: 1, Counts: counts,

@@ -54,7 +54,7 @@ func TestFault03KillAtAnyMomentLosesNothingThatWasAcked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var log history
 			var longest time.Duration
-			rounds, counted := faults.Rounds(6, 100), 0
+			rounds, counted := faults.Rounds(5, 100), 0
 			for ; counted < rounds; j.Round++ {
 				c := start(t, j, &log)
 				require.Equal(t, "READY", c.next(t))
@@ -93,11 +93,11 @@ func TestFault15SIGTERMWithADeadlineOfASecond(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var log history
 			j.Ack, j.Grace = audit.AckQueued, time.Second
-			rounds := faults.Rounds(2, 10)
+			rounds := faults.Rounds(1, 10)
 			for j.Round = range rounds {
 				c := start(t, j, &log)
 				require.Equal(t, "READY", c.next(t))
-				for range 2000 {
+				for range faults.Rounds(500, 2000) {
 					require.NotEmpty(t, c.next(t))
 				}
 				c.signal(t, syscall.SIGTERM)

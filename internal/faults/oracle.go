@@ -77,7 +77,7 @@ func (o *Oracle) Judge(found []Line) (counts Counts, problems []string) {
 		case line.Text != event.line:
 			problem("submitted: %s\n    found: %s", event.line, line.Text)
 		}
-		if before, any := last[event.by]; any && event.n <= before {
+		if before, found := last[event.by]; found && event.n <= before {
 			problem("goroutine %d: event %d comes after %d", event.by, event.n, before)
 		}
 		last[event.by] = event.n
