@@ -31,9 +31,9 @@ type flusher interface {
 	flushSink() error
 }
 
-// worker takes batches from the queue to the sink: the one goroutine of a logger,
-// which alone touches the sink. It ends when the queue is closed and empty, or when
-// ctx is cancelled.
+// worker takes batches from the queue to the sink: the one goroutine of a logger
+// (with a spool there is the spooler beside it), which alone touches the sink. It ends
+// when the queue is closed and empty, or when ctx is cancelled.
 type worker struct {
 	queue   *queue
 	entries Sink     // what is written to: this
@@ -61,30 +61,26 @@ type worker struct {
 func (w *worker) run() {
 	defer close(w.done)
 	defer w.cancel(ErrClosed)
-	for {
-		turn := w.next()
-		if turn.finished {
-			break
-		}
-		if turn.spooled {
-			if err := w.deliverSpooled(); err != nil {
-				break // what is in the spool is safe
-			}
-			continue
-		}
-		err := w.deliver(turn.batch)
-		if w.spooler != nil && err != nil {
-			if errors.Is(err, errSpooled) {
-				continue
-			}
-			break // the spooler takes the rest
-		}
-		w.queue.finish(turn.batch, err)
+	for turn := w.next(); !turn.finished && w.serve(turn); turn = w.next() {
 	}
 	w.closeErr = w.close()
 	if w.closeErr != nil {
 		w.failed("close", 0, w.closeErr)
 	}
+}
+
+// serve does what there is to do. It reports whether the worker is to go on: with a
+// spool it ends when the logger shuts down and the rest can stay there.
+func (w *worker) serve(turn turn) (more bool) {
+	if turn.spooled {
+		return w.deliverSpooled() == nil
+	}
+	err := w.deliver(turn.batch)
+	if err != nil && w.spooler != nil {
+		return errors.Is(err, errSpooled) // otherwise the spooler takes it
+	}
+	w.queue.finish(turn.batch, err)
+	return true
 }
 
 // close closes everything that the worker writes to.
@@ -239,19 +235,15 @@ func (w *worker) insist(op string, events int, try func() error) error {
 		if w.ctx.Err() != nil {
 			return context.Cause(w.ctx)
 		}
-		if w.spooler != nil {
-			w.spooler.begin()
-		}
+		w.spooler.begin()
 		err := guard(try)
 		final := err == nil || w.entries != nil && isPermanent(err)
-		if w.spooler != nil {
-			w.spooler.end(!final)
-		}
+		w.spooler.end(!final)
 		if final {
 			return err
 		}
 		w.failed(op, events, err)
-		if w.spooler != nil && w.spooler.allSafe() {
+		if w.spooler.allSafe() {
 			return errAllSafe
 		}
 		if w.rest(pause) {
@@ -259,7 +251,7 @@ func (w *worker) insist(op string, events int, try func() error) error {
 		} else {
 			pause = min(2*pause, longestPause)
 		}
-		if w.spooler != nil && w.spooler.tookOver() {
+		if w.spooler.tookOver() {
 			return errSpooled
 		}
 	}

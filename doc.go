@@ -38,12 +38,18 @@
 // # The loggers
 //
 // [FileAuditLogger] appends to a file, [DatabaseAuditLogger] writes to a store, which
-// the packages sqlite and postgres have, [NewWriterAuditLogger] writes to an [io.Writer], and [NewBufferedAuditLogger] to a [Sink] of your own. All four are the
+// the packages sqlite and postgres have, [NewWriterAuditLogger] writes to an
+// [io.Writer], and [NewBufferedAuditLogger] to a [Sink] of your own. All four are the
 // same worker: Record encodes the event on the goroutine of its caller, into a batch
 // in memory; one goroutine writes full batches, and those that are older than
 // [BufferOptions].FlushInterval. [MultiLogger], [FilterLogger] and [SampleLogger]
 // combine loggers, and [AuditLogger] is a single method, for loggers of your own and
 // for the stubs of tests (package audittest has one).
+//
+// While a database is down, or does not answer, its logger puts the events into a
+// spool, a log beside it, if [DatabaseOptions].SpoolPath names one; a second goroutine
+// does that. They are durable there, and are delivered, in order, when the database is
+// back, by the next process too.
 //
 // # The end of a process
 //
@@ -67,10 +73,12 @@
 //     Shutdown, kill -9 and a power cut lose what came within the last FlushInterval,
 //     and what was being written;
 //   - durable, with [AckDurable], or with [AckCritical] if it was denied or
-//     bypassed: fsynced, or committed. Nothing loses it but the loss of the disk.
+//     bypassed: fsynced to the log or the spool, or committed. Nothing loses it but
+//     the loss of the disk.
 //
 // A sink that fails does not lose events: the batch is tried again until it succeeds.
-// Meanwhile the queue fills up, to [BufferOptions].QueueSize, and then Record waits,
+// Meanwhile, without a spool or when that is full, the queue fills up, to
+// [BufferOptions].QueueSize, and then Record waits,
 // as long as its context and MaxWait allow; under [OverflowDrop] it drops instead,
 // counts what it dropped and writes it to the log as an [ActionGap] event. Denied and
 // bypassed events are never dropped.

@@ -38,7 +38,8 @@ var (
 
 // UndeliveredError is returned by Shutdown and Close when the drain ended
 // before everything was delivered. What it counts was accepted and is lost with
-// the process, unless the sink stored it without being able to say so.
+// the process, unless the sink stored it without being able to say so. What is in
+// the spool is safe, and not counted.
 type UndeliveredError struct {
 	// Events is how many accepted events are not known to be delivered.
 	Events int
@@ -58,8 +59,9 @@ func (e *UndeliveredError) Unwrap() error { return e.Err }
 // BackgroundError is what OnError receives: a failure of the worker that no
 // caller was waiting for.
 type BackgroundError struct {
-	// Op is what failed: "write", "flush", "close", "recover", "reopen",
-	// "rotate", "compress", "prune", "dead letter" or "report".
+	// Op is what failed: "write", "spool", "read of the spool", "dead letter",
+	// "flush", "close", "recover", "reopen", "rotate", "compress", "prune" or
+	// "report". docs/operations.md says what to do about each.
 	Op string
 	// Events is how many events wait because of it, or are concerned by it.
 	Events int

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/permaudit/audit"
@@ -102,6 +103,49 @@ func printer(prefix string) audit.AuditLogger {
 		fmt.Println(prefix, event.Action, event.Manager, event.Granted, event.Metadata)
 		return nil
 	})
+}
+
+// downAtFirst is a store that cannot be reached until it is up.
+type downAtFirst struct {
+	up     atomic.Bool
+	stored []audit.Entry
+}
+
+func (s *downAtFirst) WriteBatch(_ context.Context, batch []audit.Entry) error {
+	if !s.up.Load() {
+		return errors.New("connection refused")
+	}
+	s.stored = append(s.stored, batch...)
+	return nil
+}
+
+func (*downAtFirst) Close() error { return nil }
+
+func ExampleDatabaseOptions_spool() {
+	directory, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = os.RemoveAll(directory) }()
+	store := &downAtFirst{}
+	logger, err := audit.NewDatabaseAuditLogger(store, &audit.DatabaseOptions{
+		SpoolPath: filepath.Join(directory, "audit.spool"),
+		Buffer:    audit.BufferOptions{Ack: audit.AckDurable, OnError: func(error) {}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = logger.Record(context.Background(), audit.PermissionAuditEvent{Action: audit.ActionDelete, Manager: "Project", UserID: "42"})
+	fmt.Println("durable:", err == nil, "in the spool:", logger.Stats().Spooled)
+	store.up.Store(true)
+	fmt.Println("flushed:", logger.Flush(context.Background()), "in the spool:", logger.Stats().Spooled)
+	fmt.Println("closed:", logger.Close(), "stored:", len(store.stored), store.stored[0].Manager)
+	// Output:
+	// durable: true in the spool: 1
+	// flushed: <nil> in the spool: 0
+	// closed: <nil> stored: 1 Project
 }
 
 func ExampleMultiLogger() {

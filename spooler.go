@@ -18,6 +18,8 @@ const patience = 500 * time.Millisecond
 //
 // So the order of the events is that of the queue, whichever way they take, and
 // whoever takes batches off the queue alone waits on queue.wake.
+//
+// A nil spooler is that of a logger without a spool.
 type spooler struct {
 	*spool
 
@@ -65,6 +67,9 @@ func poke(wake chan struct{}) {
 
 // begin and end enclose an attempt of the worker.
 func (s *spooler) begin() {
+	if s == nil {
+		return
+	}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	s.writing = true
@@ -72,6 +77,9 @@ func (s *spooler) begin() {
 }
 
 func (s *spooler) end(failed bool) {
+	if s == nil {
+		return
+	}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	s.writing, s.failing = false, failed
@@ -114,6 +122,9 @@ var (
 
 // tookOver reports whether what the worker is trying to write is in the spool now.
 func (s *spooler) tookOver() bool {
+	if s == nil {
+		return false
+	}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	return s.sending != nil && s.sending.spooled
@@ -122,6 +133,9 @@ func (s *spooler) tookOver() bool {
 // allSafe reports whether the logger shuts down and may do so: everything that was
 // not delivered is in the spool.
 func (s *spooler) allSafe() bool {
+	if s == nil {
+		return false
+	}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	return s.queue.closing && s.queue.oldest == nil

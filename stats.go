@@ -9,11 +9,11 @@ import "time"
 // in events. The zero value is that of a new logger.
 type Stats struct {
 	Recorded     uint64 // valid events, queued or dropped by policy
-	Recovered    uint64 // found in the spool at the start
+	Recovered    uint64 // found in the spool at the start, what was delivered of its first file already too
 	Written      uint64 // confirmed by the sink, a repeat that it skipped too
-	Dropped      uint64 // by OverflowDrop
+	Dropped      uint64 // by OverflowDrop; or taken out of the spool by another program
 	DeadLettered uint64 // refused by the sink for good
-	Pending      uint64 // queued, or being written; after Shutdown: lost
+	Pending      uint64 // queued, being written or spooled; after Shutdown: lost, but for Spooled
 
 	Spooled   uint64 // of those pending, safe in the spool
 	Refused   uint64 // Record returned an error and nothing was queued
