@@ -99,7 +99,7 @@ func TestFault14APanicOfTheUsersCodeHarmsNoEvent(t *testing.T) {
 			recordAll(t, logger, "m2")
 			require.NoError(t, logger.Close())
 			require.Equal(t, []string{"m0", "hostile", "m2"}, sink.managers())
-			require.NoError(t, balance(logger))
+			requireLedger(t, logger.Stats())
 			counts.Add(faults.Counts{Submitted: 3, Acked: 3, Found: len(sink.managers())})
 		})
 	}
@@ -124,7 +124,7 @@ func TestFault14AHangOfTheUsersCodeHoldsUpItsRecordAlone(t *testing.T) {
 				recordAll(t, logger, named(10)...)
 				require.NoError(t, logger.Flush(t.Context()))
 				require.Equal(t, named(10), sink.managers())
-				require.NoError(t, balance(logger))
+				requireLedger(t, logger.Stats())
 				close(hang)
 				require.NoError(t, <-recorded)
 				require.NoError(t, logger.Close())
@@ -161,7 +161,7 @@ func TestFault14AStoreThatPanicsOrHangsLosesNothing(t *testing.T) {
 					require.NoError(t, logger.Flush(t.Context()))
 					require.NoError(t, logger.Close())
 					require.Equal(t, named(20), store.managers())
-					require.NoError(t, balance(logger))
+					requireLedger(t, logger.Stats())
 					counts.Add(faults.Counts{Submitted: 20, Acked: 20, Found: len(store.managers())})
 				})
 			})
@@ -194,7 +194,7 @@ func TestFault15EverythingAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			logger, stored := open(t, audit.BufferOptions{QueueSize: 64, Ack: audit.AckCritical, OnError: ignored})
-			stop := faults.Watch(t, func() error { return balance(logger) })
+			stop := faults.WatchLedger(t, logger.Stats)
 			var group sync.WaitGroup
 			for g := range 64 {
 				group.Go(func() {

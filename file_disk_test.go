@@ -5,6 +5,7 @@ package audit_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,7 +71,7 @@ func TestFault05AFullDiskHoldsEventsBackUntilThereIsRoom(t *testing.T) {
 	logger := openLog(t, path, audit.FileOptions{Buffer: audit.BufferOptions{
 		QueueSize: 300, BatchSize: 100, MaxWait: time.Millisecond, OnError: errs.add,
 	}})
-	stop := faults.Watch(t, func() error { return balance(logger) })
+	stop := faults.WatchLedger(t, logger.Stats)
 	accepted := recordMany(t, logger, 700)
 	errs.await(t, "no space left on device")
 	require.Len(t, logged(t, path), int(logger.Stats().Written), "what is in the file are whole lines, also now")
@@ -94,7 +95,7 @@ func TestFault05AFullDiskHoldsBackWhatTheSpoolCannotTake(t *testing.T) {
 	logger := spooling(t, store, path, func(o *audit.DatabaseOptions) {
 		o.Buffer.QueueSize, o.Buffer.BatchSize, o.Buffer.MaxWait, o.Buffer.OnError = 300, 100, time.Millisecond, errs.add
 	})
-	stop := faults.Watch(t, func() error { return balance(logger) })
+	stop := faults.WatchLedger(t, logger.Stats)
 	recordAll(t, logger, named(50)...)
 	require.Eventually(t, func() bool { return logger.Stats().Spooled == 50 }, 20*time.Second, time.Millisecond)
 	free := fill(t, directory)
@@ -149,7 +150,7 @@ func logWithinLimit(path string, lines *bufio.Scanner) {
 		return
 	}
 	for _, name := range named(30) {
-		if err := logger.Record(context.Background(), granted(name)); err != nil {
+		if err := errors.Join(logger.Record(context.Background(), granted(name)), faults.Balance(logger.Stats())); err != nil {
 			fmt.Println(err)
 		}
 	}
@@ -158,7 +159,7 @@ func logWithinLimit(path string, lines *bufio.Scanner) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		fmt.Println(err)
 	}
-	fmt.Println("flushed:", logger.Flush(context.Background()))
+	fmt.Println("flushed:", errors.Join(logger.Flush(context.Background()), faults.Balance(logger.Stats())))
 }
 
 // lineLength is how many bytes of a file an event takes up.

@@ -3,6 +3,7 @@
 package audit_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,6 +71,13 @@ func TestAChildInheritsNeitherLockNorDescriptor(t *testing.T) {
 	stdin, err := command.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
+	open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", command.Process.Pid)) // where there is such a thing
+	require.NoError(t, err)
+	for _, descriptor := range open {
+		target, err := os.Readlink(descriptor)
+		require.NoError(t, err)
+		require.NotEqual(t, path, target)
+	}
 	require.NoError(t, logger.Close())
 	record(t, openLog(t, path, audit.FileOptions{}), "m0") // while the child runs
 	require.NoError(t, stdin.Close())

@@ -36,8 +36,10 @@ func record(t *testing.T, logger *audit.FileAuditLogger, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		require.NoError(t, logger.Record(t.Context(), granted(name)))
+		requireLedger(t, logger.Stats())
 	}
 	require.NoError(t, logger.Flush(t.Context()))
+	requireLedger(t, logger.Stats())
 }
 
 // logged are the managers of the events in files, in order. Every line must be

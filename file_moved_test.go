@@ -98,7 +98,7 @@ func TestFault06WhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
 				}
 				record(t, logger, "after")
 				require.NoError(t, logger.Close())
-				require.NoError(t, balance(logger))
+				requireLedger(t, logger.Stats())
 				rounds++
 				require.Equal(t, row.logged, strings.Join(logged(t, path), " "))
 				require.Contains(t, errs.text(), row.told)

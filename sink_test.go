@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/stretchr/testify/require"
 )
 
@@ -159,15 +160,5 @@ func newBuffered(t *testing.T, sink audit.Sink, options audit.BufferOptions) *au
 // requireLedger checks the equation that always holds.
 func requireLedger(t *testing.T, stats audit.Stats) {
 	t.Helper()
-	require.Equal(t, stats.Recorded+stats.Recovered, stats.Written+stats.Dropped+stats.DeadLettered+stats.Pending,
-		"Recorded + Recovered = Written + Dropped + DeadLettered + Pending: %+v", stats)
-}
-
-// balance is the equation that always holds.
-func balance(logger interface{ Stats() audit.Stats }) error {
-	stats := logger.Stats()
-	if stats.Recorded+stats.Recovered != stats.Written+stats.Dropped+stats.DeadLettered+stats.Pending {
-		return fmt.Errorf("recorded + recovered is not written + dropped + dead-lettered + pending: %+v", stats)
-	}
-	return nil
+	require.NoError(t, faults.Balance(stats))
 }

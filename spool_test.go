@@ -44,6 +44,9 @@ func recordAll(t *testing.T, logger audit.AuditLogger, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		require.NoError(t, logger.Record(t.Context(), granted(name)))
+		if counted, ok := logger.(interface{ Stats() audit.Stats }); ok {
+			requireLedger(t, counted.Stats())
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/stretchr/testify/require"
 )
 
@@ -180,9 +181,7 @@ func TestFault05AFullDeviceKeepsEventsAndSaysSo(t *testing.T) {
 	defer func() { require.NoError(t, full.Close()) }()
 	errs := newHeard()
 	logger := openWriter(t, full, audit.BufferOptions{OnError: errs.add})
-	for _, name := range named(3) {
-		require.NoError(t, logger.Record(t.Context(), granted(name)))
-	}
+	recordAll(t, logger, named(3)...)
 	err = logger.Flush(bounded(t, 50*time.Millisecond))
 	require.ErrorContains(t, err, "no space left on device")
 	errs.await(t, "audit: write of 3 events: write /dev/full: no space left on device")
@@ -193,4 +192,6 @@ func TestFault05AFullDeviceKeepsEventsAndSaysSo(t *testing.T) {
 	require.ErrorAs(t, err, &undelivered)
 	require.Equal(t, 3, undelivered.Events)
 	require.ErrorContains(t, err, "no space left on device")
+	requireLedger(t, logger.Stats())
+	faults.Report(t, faults.Row{Fault: "5 /dev/full", Rounds: 1, Counts: faults.Counts{Submitted: 3}, Note: "said to be undelivered"})
 }

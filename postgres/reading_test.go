@@ -121,7 +121,7 @@ func TestAServerThatDoesNotAnswerIsGivenUpWithTheContext(t *testing.T) {
 	p := newProxy(t, dsn)
 	store := openTest(t, p.dsn, nil)
 	require.NoError(t, store.Ping(t.Context()))
-	p.set(false, func([]byte) bool { return false })
+	p.observe(func([]byte) bool { return false })
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	done := make(chan error, 1)

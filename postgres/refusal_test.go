@@ -34,7 +34,11 @@ func newLogger(tb testing.TB, store audit.Sink, change func(*audit.DatabaseOptio
 	}
 	logger, err := audit.NewDatabaseAuditLogger(store, options)
 	require.NoError(tb, err)
-	tb.Cleanup(func() { require.NoError(tb, logger.Close()) })
+	unwatch := faults.WatchLedger(tb, logger.Stats)
+	tb.Cleanup(func() {
+		require.NoError(tb, logger.Close())
+		unwatch()
+	})
 	return logger, func() []error {
 		mu.Lock()
 		defer mu.Unlock()

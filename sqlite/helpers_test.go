@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 )
@@ -157,7 +158,11 @@ func newLogger(tb testing.TB, store audit.Sink, options audit.DatabaseOptions) (
 	options.Buffer.OnError = func(err error) { failures <- err }
 	logger, err := audit.NewDatabaseAuditLogger(store, &options)
 	require.NoError(tb, err)
-	tb.Cleanup(func() { require.NoError(tb, logger.Close()) })
+	unwatch := faults.WatchLedger(tb, logger.Stats)
+	tb.Cleanup(func() {
+		require.NoError(tb, logger.Close())
+		unwatch()
+	})
 	return logger, failures
 }
 

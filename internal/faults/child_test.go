@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/permaudit/audit/postgres"
 	"github.com/permaudit/audit/sqlite"
 	"github.com/stretchr/testify/require"
@@ -116,7 +117,7 @@ func (j *job) run() int {
 	close(done)
 	stats := logger.Stats()
 	say("C %d %d %v", time.Since(began).Milliseconds(), stats.Pending-stats.Spooled, err)
-	if err := balance(stats); err != nil {
+	if err := faults.Balance(stats); err != nil {
 		say("E %v", err)
 	}
 	return 0
@@ -235,7 +236,7 @@ func (j *job) watchLedger(logger lifecycle, done <-chan struct{}) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		if err := balance(logger.Stats()); err != nil {
+		if err := faults.Balance(logger.Stats()); err != nil {
 			say("E %v", err)
 		}
 		select {
@@ -244,14 +245,6 @@ func (j *job) watchLedger(logger lifecycle, done <-chan struct{}) {
 			return
 		}
 	}
-}
-
-// balance is the equation that always holds.
-func balance(stats audit.Stats) error {
-	if stats.Recorded+stats.Recovered != stats.Written+stats.Dropped+stats.DeadLettered+stats.Pending {
-		return fmt.Errorf("recorded + recovered is not written + dropped + dead-lettered + pending: %+v", stats)
-	}
-	return nil
 }
 
 // child is such a process.

@@ -120,7 +120,7 @@ func (j job) recover(t *testing.T) []faults.Line {
 		require.NoError(t, err)
 		require.NoError(t, logger.Flush(t.Context()))
 		require.NoError(t, logger.Shutdown(t.Context()))
-		require.NoError(t, balance(logger.Stats()))
+		require.NoError(t, faults.Balance(logger.Stats()))
 		require.Zero(t, logger.Stats().Pending)
 	}
 	switch j.Sink {

@@ -74,7 +74,7 @@ var mutants = []mutant{
 	},
 	{
 		mistake: "spool deleted before the commit", file: "spool.go",
-		was: "	done := !s.pending()\n", is: "	done := s.read == s.appended\n",
+		was: "	if !s.pending() {\n		for len", is: "	if s.read == s.appended {\n		for len",
 		killedBy: "TestWhatIsInTheSpoolStaysThereUntilItIsCommitted",
 	},
 	{
