@@ -164,6 +164,7 @@ func (w *worker) deliverSpooled() error {
 	var damaged *DeadLetterError
 	err := w.insist("read of the spool", 0, func() (err error) {
 		w.buffer, damaged, err = w.spooler.next(w.buffer[:0], w.queue.options.BatchSize)
+		poke(w.spooler.wake) // files that are read can be deleted
 		return err
 	})
 	defer func() { clear(w.buffer) }()

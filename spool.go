@@ -212,7 +212,7 @@ func (s *spool) append(lines []byte) error {
 // The spooler calls it.
 func (s *spool) clean() error {
 	if !s.reading.TryLock() {
-		return nil // there will be more to do when the worker has delivered what it reads
+		return nil // the worker is reading, and says when it has
 	}
 	defer s.reading.Unlock()
 	q := s.queue

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -80,6 +81,37 @@ func TestFault06WhatOthersDoToTheSpool(t *testing.T) {
 		}
 	}
 	faults.Report(t, faults.Row{Fault: "6 spool renamed, deleted, truncated, ...", Rounds: rounds, Counts: counts, Note: "losses counted"})
+}
+
+// What the database took at last, in the attempt that was hanging, is not lost with
+// the file.
+func TestOnlyWhatWasNotDeliveredIsLostWithATruncatedSpool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := spoolPath(t)
+		store := &memorySink{}
+		calls := 0
+		store.write = func(_ context.Context, batch []audit.Entry) error {
+			if calls++; calls == 1 {
+				<-time.After(3 * time.Second)
+				require.Equal(t, named(5), logged(t, path), "the batch is in the spool too")
+				require.NoError(t, os.Truncate(path, 0))
+			}
+			store.keep(batch)
+			return nil
+		}
+		logger := spooling(t, store, path, nil)
+		recordAll(t, logger, named(3)...)
+		<-time.After(2 * time.Second) // an attempt is under way, which takes too long
+		recordAll(t, logger, named(5)[3:]...)
+		require.NoError(t, logger.Flush(t.Context()))
+		stats := logger.Stats()
+		requireLedger(t, stats)
+		require.Equal(t, []uint64{5, 3, 2, 0}, []uint64{stats.Recorded, stats.Written, stats.Dropped, stats.Pending})
+		require.Equal(t, named(3), store.managers())
+		recordAll(t, logger, "m5")
+		require.NoError(t, logger.Close())
+		require.Equal(t, append(named(3), "m5"), store.managers())
+	})
 }
 
 func TestADamagedLineInTheSpoolBecomesADeadLetter(t *testing.T) {
