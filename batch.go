@@ -2,6 +2,7 @@ package audit
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,10 +21,10 @@ type batch struct {
 	flushed *ack      // the same, until it is delivered; the sink is to be flushed then
 	next    *batch    // younger neighbour among the unfinished batches
 
-	finished bool // it is not in the queue any more
-	settled  int  // up to which event it is delivered
-	spooled  bool // what was not delivered then is in the spool
-	shared   bool // the worker and the spooler have it
+	finished bool   // it is not in the queue any more
+	shared   bool   // the worker and the spooler have it
+	settled  int    // up to which event it is delivered
+	place    *place // in the spool; nil: it is not there
 }
 
 // record is the part of an event that is not bytes, and the lengths of those that
@@ -40,6 +41,8 @@ type record struct {
 // ack tells those who wait for a batch how it went. It is made for the first of
 // them.
 type ack struct {
+	waiting atomic.Int32 // how many Flushes do
+
 	done chan struct{} // closed by the worker, which sets the rest before
 	err  error         // why the batch was given up
 	dead map[int]error // why single events were, by their index
@@ -143,6 +146,9 @@ func (b *batch) appendEntries(entries []Entry) []Entry {
 	}
 	return entries
 }
+
+// count counts the events from index from up to index to that are no gap events.
+func (b *batch) count(from, to int) uint64 { return uint64(to - from - countBetween(b.gaps, from, to)) } //nolint:gosec // G115: never negative
 
 // countBetween counts the indexes from from up to to.
 func countBetween(indexes []int, from, to int) int {

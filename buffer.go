@@ -164,27 +164,28 @@ func (w *worker) deliverSpooled() error {
 	var damaged *DeadLetterError
 	err := w.insist("read of the spool", 0, func() (err error) {
 		w.buffer, damaged, err = w.spooler.next(w.buffer[:0], w.queue.options.BatchSize)
-		poke(w.spooler.wake) // files that are read can be deleted
 		return err
 	})
 	defer func() { clear(w.buffer) }()
 	switch {
 	case err != nil:
-		return err
 	case damaged != nil:
-		return w.bury(nil, 0, damaged)
-	case len(w.buffer) == 0:
-		return nil
+		err = w.bury(nil, 0, damaged)
+	case len(w.buffer) > 0:
+		w.spooler.standDown()
+		err = w.write(nil, 0, len(w.buffer))
 	}
-	w.spooler.standDown()
-	return w.write(nil, 0, len(w.buffer))
+	if err == nil {
+		w.spooler.delivered()
+	}
+	return err
 }
 
 // write writes the events of a batch from index from up to index to; without a batch
 // those that were read from the spool. If the sink refuses them for good it halves
 // them, until those at fault are alone.
 func (w *worker) write(b *batch, from, to int) error {
-	err := w.insist("write", to-from, func() error { return w.attempt(b, from, to) })
+	err := w.insist("write", to-from, w.watched(func() error { return w.attempt(b, from, to) }))
 	switch {
 	case err == nil:
 		w.queue.settle(b, from, to, nil)
@@ -220,7 +221,8 @@ func (w *worker) attempt(b *batch, from, to int) error {
 func (w *worker) bury(b *batch, index int, letter *DeadLetterError) error {
 	w.queue.failed(letter.Err)
 	if w.deadLetter != nil {
-		if err := w.insist("dead letter", 1, func() error { return w.deadLetter(letter.Line) }); err != nil {
+		keep := w.watched(func() error { return w.deadLetter(letter.Line) })
+		if err := w.insist("dead letter", 1, keep); err != nil {
 			return err
 		}
 	}
@@ -236,11 +238,8 @@ func (w *worker) insist(op string, events int, try func() error) error {
 		if w.ctx.Err() != nil {
 			return context.Cause(w.ctx)
 		}
-		w.spooler.begin()
 		err := guard(try)
-		final := err == nil || w.entries != nil && isPermanent(err)
-		w.spooler.end(!final)
-		if final {
+		if w.final(err) {
 			return err
 		}
 		w.failed(op, events, err)
@@ -255,6 +254,19 @@ func (w *worker) insist(op string, events int, try func() error) error {
 		if w.spooler.tookOver() {
 			return errSpooled
 		}
+	}
+}
+
+// final reports whether there is no point in another attempt.
+func (w *worker) final(err error) bool { return err == nil || w.entries != nil && isPermanent(err) }
+
+// watched has the spooler take over if an attempt fails or takes too long.
+func (w *worker) watched(try func() error) func() error {
+	return func() error {
+		w.spooler.begin()
+		err := guard(try)
+		w.spooler.end(!w.final(err))
+		return err
 	}
 }
 

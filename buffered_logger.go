@@ -47,6 +47,7 @@ func (l *buffered) Flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer flushed.waiting.Add(-1)
 	if err := l.queue.await(ctx, flushed, wholeBatch, nil); err != nil {
 		return fmt.Errorf("audit: flush: %w", l.queue.because(err))
 	}
@@ -92,9 +93,6 @@ func (l *buffered) Shutdown(ctx context.Context) error {
 		return l.queue.result
 	}
 	close(l.hurry)
-	if l.spooler != nil {
-		l.spooler.hurry()
-	}
 	if !closedBefore(l.done, ctx.Done()) {
 		l.cancel(context.Cause(ctx))
 		grace := time.NewTimer(closeGrace)

@@ -92,12 +92,9 @@ func (s *fileSink) open() error {
 
 // adopt makes file the one that is written to. It sets a torn tail aside.
 func (s *fileSink) adopt(file logFile, info fs.FileInfo) error {
-	size, err := setTornTailAside(s.fsys, file, s.path, info)
+	size, err := s.setTornTailAside(file, s.path, info)
 	if err != nil {
 		return err
-	}
-	if torn := info.Size() - size; torn > 0 {
-		s.report("recover", fmt.Errorf("%s ended in the middle of a line: its last %d bytes are now in %s%s", s.path, torn, s.path, tornSuffix))
 	}
 	if s.follows != nil {
 		if err := s.follows.begun(s.path, info, size); err != nil {
@@ -106,6 +103,16 @@ func (s *fileSink) adopt(file logFile, info fs.FileInfo) error {
 	}
 	s.file, s.info, s.size, s.born = file, info, size, birth(file, size)
 	return nil
+}
+
+// setTornTailAside returns the size up to which a file of the log consists of lines.
+// What stands behind that is set aside.
+func (s *fileSink) setTornTailAside(file logFile, path string, info fs.FileInfo) (size int64, err error) {
+	size, err = setTornTailAside(s.fsys, file, s.path, info)
+	if torn := info.Size() - size; err == nil && torn > 0 {
+		s.report("recover", fmt.Errorf("%s ended in the middle of a line: its last %d bytes are now in %s%s", path, torn, s.path, tornSuffix))
+	}
+	return size, err
 }
 
 // birth is the time of the first event of a file, now if none can be read.
@@ -310,15 +317,26 @@ func (s *fileSink) release() error {
 	return err
 }
 
-// empty cuts off everything that is in the file. One that is spoiled keeps it.
-func (s *fileSink) empty() error {
-	if s.file != nil && s.spoiled == nil && s.size > 0 {
-		if err := s.file.Truncate(0); err != nil {
-			return err
-		}
-		s.size, s.unsynced = 0, true
+// empty cuts off everything that was written to the file, and reports whether it did.
+// One that is spoiled keeps it. If somebody else wrote to it the log goes on behind
+// that.
+func (s *fileSink) empty() (done bool, err error) {
+	if s.file == nil || s.spoiled != nil || s.size == 0 {
+		return false, nil
 	}
-	return nil
+	info, err := s.file.Stat()
+	if err != nil {
+		return false, err
+	}
+	if info.Size() != s.size {
+		s.reportLoss()
+		return false, s.reopen()
+	}
+	if err := s.file.Truncate(0); err != nil {
+		return false, err
+	}
+	s.size, s.unsynced = 0, true
+	return true, nil
 }
 
 // flushSink makes durable what was written. Once it could not, it never says again

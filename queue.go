@@ -251,22 +251,27 @@ func (q *queue) settle(b *batch, from, to int, dead error) {
 		gaps = countBetween(q.spooler.gaps, from, to)
 	} else {
 		gaps = countBetween(b.gaps, from, to)
-		b.settled = to
 	}
-	settled := newTally(to-from, gaps)
-	q.stats.Gaps += settled.lines - settled.events
-	q.stats.Pending -= settled.events
+	events := uint64(to - from - gaps) //nolint:gosec // G115: never negative
+	q.stats.Gaps += uint64(gaps)       //nolint:gosec // G115: the same
+	q.stats.Pending -= events
 	if dead == nil {
-		q.stats.Written += settled.events
+		q.stats.Written += events
 		q.stats.LastWrite = time.Now()
 	} else {
-		q.stats.DeadLettered += settled.events
+		q.stats.DeadLettered += events
 	}
-	if b == nil || b.spooled {
-		q.spooler.delivered(settled)
+	if b == nil {
+		q.stats.Spooled -= events
 		return
 	}
-	if dead != nil && b.ack != nil {
+	b.settled = to
+	if b.place != nil {
+		q.stats.Spooled -= events
+		q.spooler.skip(b.place, to, events)
+		return
+	}
+	if dead != nil && b.ack != nil && !b.finished {
 		if b.ack.dead == nil {
 			b.ack.dead = make(map[int]error)
 		}
@@ -366,6 +371,7 @@ func (q *queue) flush() (*ack, error) {
 	if b.flushed == nil {
 		b.flushed = newAck()
 	}
+	b.flushed.waiting.Add(1)
 	q.signal()
 	return b.flushed, nil
 }

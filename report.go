@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -14,12 +15,16 @@ type reporter struct {
 
 	mu    sync.Mutex
 	queue []error
+	bytes int           // of the dead letters in it
 	lost  int           // errors that found the queue full
 	idle  chan struct{} // closed by the goroutine when it ends; nil while there is none
 }
 
-// mostReports wait while OnError hangs.
-const mostReports = 1024
+// What waits while OnError hangs.
+const (
+	mostReports     = 1024
+	mostReportBytes = 4 << 20 // of dead letters
+)
 
 func newReporter(onError func(error)) *reporter { return &reporter{onError: onError} }
 
@@ -27,11 +32,12 @@ func newReporter(onError func(error)) *reporter { return &reporter{onError: onEr
 func (r *reporter) report(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.queue) >= mostReports {
+	if len(r.queue) >= mostReports || r.bytes+letterSize(err) > mostReportBytes {
 		r.lost++
 		return
 	}
 	r.queue = append(r.queue, err)
+	r.bytes += letterSize(err)
 	if r.idle == nil {
 		r.idle = make(chan struct{})
 		go r.run()
@@ -64,7 +70,17 @@ func (r *reporter) next() error {
 	}
 	err := r.queue[0]
 	r.queue = r.queue[1:]
+	r.bytes -= letterSize(err)
 	return err
+}
+
+// letterSize is how long the line in an error is.
+func letterSize(err error) int {
+	var letter *DeadLetterError
+	if errors.As(err, &letter) {
+		return len(letter.Line)
+	}
+	return 0
 }
 
 // wait waits until OnError has seen every error, but not for ever.

@@ -47,6 +47,29 @@ func TestErrorsThatFindOnErrorBusyAreCounted(t *testing.T) {
 	})
 }
 
+func TestDeadLettersThatFindOnErrorBusyAreBoundedInBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var seen []error
+		r := newReporter(func(err error) {
+			<-release
+			seen = append(seen, err)
+		})
+		for range 2 {
+			for range 10 {
+				r.report(&DeadLetterError{Line: make([]byte, 1<<20), Err: ErrClosed})
+				synctest.Wait()
+			}
+			r.report(errors.New("x"))
+			close(release)
+			synctest.Wait()
+			require.Len(t, seen, 7, "one is being reported, four wait, beside a small error")
+			require.ErrorContains(t, seen[6], "5 errors dropped")
+			release, seen = make(chan struct{}), nil
+		}
+	})
+}
+
 func TestReportWaitsForOnErrorButNotForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"sync"
 	"time"
 )
 
@@ -16,10 +15,10 @@ import (
 // delivered.
 //
 // The spooler alone changes the files, the worker alone reads them. What they tell
-// each other is guarded by the lock of the queue.
+// each other is guarded by the lock of the queue. How far the delivery has come is
+// counted in bytes: those of a file are what they are, while lines can become more or
+// fewer when another program writes into it.
 type spool struct {
-	reading sync.Mutex // held while the worker reads, and while the spooler takes away what it could be reading
-
 	queue  *queue
 	log    *fileSink // to which the spooler appends
 	fsys   fileSystem
@@ -29,52 +28,47 @@ type spool struct {
 	// Under the lock of the queue.
 	segments []*segment // oldest first; the worker reads the first one
 	consumed []*segment // for the spooler to delete
-	offset   int64      // up to where the first segment is read
-	appended tally      // what there ever was to deliver
-	settled  tally      // of this: what is delivered, or given up
-	read     tally      // of this: what the worker has read
+	written  int64      // bytes that there ever were to deliver
+	read     int64      // of these: what the worker has read, or need not read
+	settled  int64      // of those: what is delivered, or given up
 	since    time.Time  // when the oldest event in it was recorded, about
 
+	marks     []mark // of Flushes that wait for what is in the spool
+	mostMarks int    // until those for which nobody waits are looked for
+
 	buffer []byte // what the worker read last
-	gaps   []int  // which of its lines are gap events
+	gaps   []int  // which of its events are gap events
 }
 
-// segment is one of the files.
+// segment is one of the files; or what was written to it between two times that
+// another program changed it.
 type segment struct {
-	path string  // "": nobody knows any more
-	file logFile // for reading
-	end  int64   // of what may be read
-	live bool    // the spooler appends to it
-	held tally   // what was written to it
-	seen tally   // of this: what was read
+	path   string    // where it is to be deleted; "": nowhere
+	file   logFile   // for reading
+	size   int64     // of the file, once it is not appended to any more
+	closed bool      // the file, which is not deleted yet
+	live   bool      // the spooler appends to it
+	born   time.Time // when the first event came from the queue; zero: none did
+
+	at     int64   // up to where it is read
+	end    int64   // of what may be read
+	cut    int64   // bytes behind that, which another program cut off
+	events uint64  // that are not read yet, gap events not counted
+	gaps   []int64 // where the gap events begin that are not read yet
 }
 
-// tally counts lines.
-type tally struct {
-	lines  uint64
-	events uint64 // those that are no gap events
+// place is where the events of a batch are in the spool, from one on.
+type place struct {
+	from    int
+	segment *segment
+	ends    []int64 // of the lines, in the segment
 }
 
-func (t *tally) add(line []byte) {
-	if isBlank(line) {
-		return
-	}
-	t.lines++
-	if !isGapLine(line) {
-		t.events++
-	}
+// mark is an ack that is due when the spool is delivered up to what was written then.
+type mark struct {
+	written int64
+	ack     *ack
 }
-
-func newTally(lines, gaps int) tally {
-	return tally{uint64(lines), uint64(lines - gaps)} //nolint:gosec // G115: neither is negative
-}
-
-func (t *tally) count(other tally) {
-	t.lines += other.lines
-	t.events += other.events
-}
-
-func (t tally) less(other tally) tally { return tally{t.lines - other.lines, t.events - other.events} }
 
 func isBlank(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
 
@@ -122,7 +116,7 @@ func (s *spool) takeUp() error {
 		info, err := file.Stat()
 		var size int64
 		if err == nil {
-			size, err = setTornTailAside(s.fsys, file, s.log.path, info)
+			size, err = s.log.setTornTailAside(file, name, info)
 		}
 		if err := join(err, file.Close()); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -145,50 +139,66 @@ func (s *spool) begun(path string, info fs.FileInfo, size int64) error {
 	if err == nil && !s.fsys.SameFile(info, now) {
 		err = fmt.Errorf("%s is replaced while it is opened", path)
 	}
-	var found tally
+	next := &segment{path: path, file: file, end: size, live: true}
 	if err == nil {
-		found, err = countLines(file, size)
+		next.at, err = s.known(now, size)
+	}
+	if err == nil {
+		next.events, next.gaps, err = countLines(file, next.at, size)
 	}
 	if err != nil {
 		return join(err, file.Close())
 	}
-	q := s.queue
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	s.segments = append(s.segments, &segment{path: path, file: file, end: size, live: true, held: found})
-	s.appended.count(found)
-	q.stats.Recovered += found.events
-	q.stats.Pending += found.events
-	q.stats.Spooled += found.events
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	s.segments = append(s.segments, next)
+	s.written += next.end - next.at
+	s.found(next.events)
 	return nil
+}
+
+// known is how much of a file with size bytes is in the last segment already: the log
+// may go on in the same file, after another program has changed it.
+func (s *spool) known(info fs.FileInfo, size int64) (int64, error) {
+	last := s.last()
+	if last == nil {
+		return 0, nil
+	}
+	before, err := last.file.Stat()
+	if err != nil || !s.fsys.SameFile(info, before) {
+		return 0, err
+	}
+	last.size = 0 // it is counted once
+	if size < last.end {
+		return size, s.truncated(last, size)
+	}
+	return last.end, nil
 }
 
 // left implements follower.
 func (s *spool) left(path string) {
-	s.reading.Lock()
-	defer s.reading.Unlock()
-	q := s.queue
-	q.mu.Lock()
-	last := s.segments[len(s.segments)-1]
-	q.mu.Unlock()
+	last := s.last()
 	info, err := last.file.Stat()
-	truncated := err == nil && info.Size() < last.end
-	var there tally
-	if truncated { // by another program
-		there, _ = countLines(last.file, info.Size()) // what cannot be read is lost
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
 	last.path, last.live = path, false
-	if truncated {
-		// What is written there from now on belongs to another segment.
-		before := last.held
-		last.held, last.end = there, info.Size()
-		if there.lines < last.seen.lines {
-			last.held = last.seen
-		}
-		s.lose(last, before.less(last.held))
+	if err == nil {
+		last.size = info.Size()
 	}
+	if last.end == 0 && last.cut == 0 { // nothing was ever in it
+		s.segments = s.segments[:len(s.segments)-1]
+		s.consumed = append(s.consumed, last)
+	}
+}
+
+// last is the youngest segment; nil if there is none.
+func (s *spool) last() *segment {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	if len(s.segments) == 0 {
+		return nil
+	}
+	return s.segments[len(s.segments)-1]
 }
 
 var errSpoolFull = errors.New("the spool is full, events wait in the queue")
@@ -199,7 +209,10 @@ func (s *spool) append(lines []byte) error {
 	s.queue.mu.Lock()
 	used := int64(0)
 	for _, segment := range s.segments {
-		used += segment.end
+		used += max(segment.end, segment.size)
+	}
+	for _, segment := range s.consumed {
+		used += segment.size
 	}
 	s.queue.mu.Unlock()
 	if used > 0 && used+int64(len(lines)) > s.limit {
@@ -211,44 +224,49 @@ func (s *spool) append(lines []byte) error {
 // clean deletes what is delivered, and empties the live file once everything is.
 // The spooler calls it.
 func (s *spool) clean() error {
-	if !s.reading.TryLock() {
-		return nil // the worker is reading, and says when it has
-	}
-	defer s.reading.Unlock()
 	q := s.queue
 	q.mu.Lock()
 	var live *segment
-	if !s.pending() {
-		for len(s.segments) > 0 && !s.segments[0].live {
-			s.consumed = append(s.consumed, s.segments[0])
-			s.segments, s.offset = s.segments[1:], 0
-		}
-		if len(s.segments) > 0 && s.segments[0].end > 0 {
-			live = s.segments[0]
-		}
+	if !s.pending() && len(s.segments) > 0 && s.segments[0].live && s.segments[0].end > 0 {
+		live = s.segments[0]
 	}
 	consumed := s.consumed
 	s.consumed = nil
 	q.mu.Unlock()
 
 	var err error
+	var kept []*segment // they are tried again
 	for _, segment := range consumed {
-		err = join(err, segment.file.Close())
-		if segment.path != "" {
-			err = join(err, removeIfThere(s.fsys, segment.path))
+		if failed := s.remove(segment); failed != nil {
+			err, kept = join(err, failed), append(kept, segment)
 		}
 	}
-	if live == nil {
-		return err
+	emptied := false
+	if live != nil {
+		var failed error
+		emptied, failed = s.log.empty()
+		err = join(err, failed)
 	}
-	failed := s.log.empty()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if failed == nil {
-		live.end, live.held = 0, tally{}
+	s.consumed = append(kept, s.consumed...)
+	if emptied {
+		live.at, live.end, live.born = 0, 0, time.Time{}
 	}
-	s.read, s.offset, live.seen = s.settled, live.end, live.held
-	return join(err, failed)
+	return err
+}
+
+// remove closes and deletes the file of a segment.
+func (s *spool) remove(segment *segment) error {
+	var err error
+	if !segment.closed {
+		err = segment.file.Close()
+		segment.closed = true
+	}
+	if segment.path != "" {
+		err = join(err, removeIfThere(s.fsys, segment.path))
+	}
+	return err
 }
 
 // close closes the files. What is delivered is deleted.

@@ -6,130 +6,227 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
-// countLines counts the lines of a file up to size, where one ends.
-func countLines(file io.ReaderAt, size int64) (found tally, err error) {
-	reader := bufio.NewReaderSize(io.NewSectionReader(file, 0, size), int(min(size, MaxLineBytes))+1)
+// countLines counts the events in a file between two offsets at which lines end, and
+// tells where the gap events begin, which do not count.
+func countLines(file io.ReaderAt, from, to int64) (events uint64, gaps []int64, err error) {
+	reader := bufio.NewReaderSize(io.NewSectionReader(file, from, to-from), int(min(to-from, MaxLineBytes))+1)
 	for {
 		line, err := reader.ReadSlice('\n')
 		switch {
 		case errors.Is(err, io.EOF):
-			return found, nil
+			return events, gaps, nil
 		case errors.Is(err, bufio.ErrBufferFull):
-			return found, fmt.Errorf("a line has more than %d bytes: this is no spool", MaxLineBytes)
+			return events, gaps, fmt.Errorf("a line has more than %d bytes: this is no spool", MaxLineBytes)
 		case err != nil:
-			return found, err
+			return events, gaps, err
+		case isGapLine(line):
+			gaps = append(gaps, from)
+		case !isBlank(line):
+			events++
 		}
-		found.add(line)
+		from += int64(len(line))
 	}
 }
 
 // pending reports whether there is something to deliver. The queue is locked.
-func (s *spool) pending() bool { return s.appended.lines > s.settled.lines }
+func (s *spool) pending() bool { return s.written > s.settled }
 
 // next reads what is to be delivered next, up to most events, into entries, which
 // are valid until the next call. A line that is no event comes alone, as a dead
 // letter. What another program took away is counted as dropped.
 func (s *spool) next(entries []Entry, most int) (_ []Entry, damaged *DeadLetterError, err error) {
-	s.reading.Lock()
-	defer s.reading.Unlock()
-	segment, offset, end, skip := s.position()
-	if segment == nil {
+	first, offset, end, gaps := s.position()
+	if first == nil {
 		return entries, nil, nil
 	}
 	if s.buffer == nil {
 		s.buffer = make([]byte, MaxLineBytes+1) // which holds a line at least
 	}
-	n, err := segment.file.ReadAt(s.buffer[:min(int64(len(s.buffer)), end-offset)], offset)
+	n, err := first.file.ReadAt(s.buffer[:min(int64(len(s.buffer)), end-offset)], offset)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return entries, nil, err
 	}
 	text := s.buffer[:bytes.LastIndexByte(s.buffer[:n], '\n')+1]
-	if len(text) == 0 {
-		s.endEarly(segment)
-		return entries, nil, nil
-	}
-	var seen tally
 	size := 0
+	events := uint64(0)
 	s.gaps = s.gaps[:0]
 	for size < len(text) && len(entries) < most && damaged == nil {
 		length := bytes.IndexByte(text[size:], '\n') + 1
 		line := text[size : size+length-1]
-		if !isBlank(line) && seen.lines >= skip {
-			entry, wrong := decodeEntry(line)
-			if wrong != nil && len(entries) > 0 { // it comes next
-				text = text[:size]
-				continue
-			}
-			if isGapLine(line) {
-				s.gaps = append(s.gaps, len(entries))
-			}
-			if wrong != nil {
-				damaged = &DeadLetterError{Line: bytes.Clone(line), Err: wrong}
-			} else {
-				entries = append(entries, entry)
-			}
+		if isBlank(line) {
+			size += length
+			continue
 		}
-		seen.add(line)
+		entry, wrong := decodeEntry(line)
+		if wrong != nil && len(entries) > 0 { // it comes next
+			break
+		}
+		if slices.Contains(gaps, offset+int64(size)) {
+			s.gaps = append(s.gaps, len(entries))
+		} else {
+			events++
+		}
+		if wrong != nil {
+			damaged = &DeadLetterError{Line: bytes.Clone(line), Err: wrong}
+		} else {
+			entries = append(entries, entry)
+		}
 		size += length
 	}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	s.offset += int64(size)
-	s.read.count(seen)
-	segment.seen.count(seen)
+	switch upto := offset + int64(size); {
+	case first.at != offset || first.end < upto:
+		return entries[:0], nil, nil // another program has just truncated it
+	case size == 0:
+		s.advance(first, first.end, 0)
+		return entries, nil, nil
+	default:
+		s.advance(first, upto, events)
+	}
 	if len(entries) > 0 {
 		s.since = entries[0].Timestamp
+		if s.since.Before(first.born) { // it is a copy of an older one
+			s.since = first.born
+		}
 	}
 	return entries, damaged, nil
 }
 
-// position is where to read on, and how many lines there are settled already. It
-// leaves segments that are read, for the spooler to delete.
-func (s *spool) position() (first *segment, offset, end int64, skip uint64) {
+// position is where to read on, and where the next gap events are; nil if nothing is
+// left of the first segment.
+func (s *spool) position() (first *segment, offset, end int64, gaps []int64) {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	for len(s.segments) > 0 {
-		first = s.segments[0]
-		if s.offset < first.end {
-			return first, s.offset, first.end, s.settled.lines - s.read.lines
-		}
+	if len(s.segments) == 0 {
+		return nil, 0, 0, nil
+	}
+	first = s.segments[0]
+	if first.at == first.end {
+		return nil, 0, 0, nil
+	}
+	return first, first.at, first.end, first.gaps[:min(len(first.gaps), s.queue.options.BatchSize)]
+}
+
+// advance is called when a segment is read up to an offset, or need not be read up to
+// there, and that many events were found on the way. If they are not as many as were
+// written another program has changed them. The queue is locked.
+func (s *spool) advance(of *segment, to int64, events uint64) {
+	if events > of.events {
+		s.found(events - of.events)
+		of.events = events
+	}
+	of.events -= events
+	s.read += to - of.at
+	of.at = to
+	for len(of.gaps) > 0 && of.gaps[0] < to {
+		of.gaps = of.gaps[1:]
+	}
+	if of == s.segments[0] && of.at == of.end {
+		s.read += of.cut
+		of.cut = 0
+		s.lost(of, of.events)
+	}
+}
+
+// pass is called when everything that was read is delivered, or given up. It leaves the
+// segments that are read, for the spooler to delete. The queue is locked.
+func (s *spool) pass() {
+	for len(s.segments) > 0 && s.segments[0].at == s.segments[0].end {
+		first := s.segments[0]
+		s.advance(first, first.at, 0)
 		if first.live {
 			break
 		}
-		s.consumed = append(s.consumed, first)
-		s.segments, s.offset = s.segments[1:], 0
+		s.consumed, s.segments = append(s.consumed, first), s.segments[1:]
 	}
-	return nil, 0, 0, 0
+	s.settled = s.read
+	s.resolveMarks()
 }
 
-// endEarly gives up what cannot be read of a segment any more.
-func (s *spool) endEarly(first *segment) {
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	lost := first.held.less(first.seen)
-	first.held, s.offset = first.seen, first.end
-	s.lose(first, lost)
+// addMark makes an ack due when everything is delivered that is in the spool by now.
+// Those for which nobody waits any more are forgotten. The queue is locked.
+func (s *spool) addMark(a *ack) {
+	if len(s.marks) >= s.mostMarks {
+		s.marks = slices.DeleteFunc(s.marks, func(m mark) bool { return m.ack.waiting.Load() == 0 })
+		s.mostMarks = max(64, 2*len(s.marks))
+	}
+	s.marks = append(s.marks, mark{s.written, a})
 }
 
-// lose counts lines at the end of a segment as dropped, which another program took
-// away. The queue is locked.
-func (s *spool) lose(from *segment, lost tally) {
-	left := from.held.less(from.seen)
-	// What is delivered and will not be read again is not lost.
-	if ahead := s.settled.less(s.read); from == s.segments[0] && ahead.lines > left.lines {
-		ahead = ahead.less(left)
-		s.read.count(ahead)
-		lost = lost.less(ahead)
+func (s *spool) resolveMarks() {
+	for len(s.marks) > 0 && s.marks[0].written <= s.settled {
+		s.marks[0].ack.resolve(nil)
+		s.marks = s.marks[1:]
 	}
-	if lost.lines == 0 {
+}
+
+// skip is called when the worker has delivered events of a batch, up to one of them,
+// before it came to read them. The queue is locked.
+func (s *spool) skip(p *place, to int, events uint64) {
+	i := slices.Index(s.segments, p.segment)
+	if i < 0 || to <= p.from {
 		return
 	}
+	s.consumed, s.segments = append(s.consumed, s.segments[:i]...), s.segments[i:] // nothing is left in these
+	s.advance(p.segment, min(p.ends[to-p.from-1], p.segment.end), events)
+	s.pass()
+}
+
+// truncated is called when another program has cut a segment to size bytes of whole
+// lines.
+func (s *spool) truncated(of *segment, size int64) error {
 	q := s.queue
-	s.read.count(lost)
-	q.stats.Dropped += lost.events
-	q.stats.Pending -= lost.events
-	q.spooler.delivered(lost)
-	s.report("recover", fmt.Errorf("%d events in %s are lost: another program truncated it", lost.events, s.log.path))
+	for {
+		q.mu.Lock()
+		at := of.at
+		q.mu.Unlock()
+		events, _, err := countLines(of.file, min(at, size), size)
+		if err != nil {
+			return err
+		}
+		q.mu.Lock()
+		if of.at != at { // the worker has read meanwhile
+			q.mu.Unlock()
+			continue
+		}
+		defer q.mu.Unlock()
+		end := max(at, size)
+		of.cut += of.end - end
+		of.end = end
+		if q.spooler.takeBack(of, size) {
+			at, events = end, 0 // nothing else is there
+		}
+		if events < of.events {
+			s.lost(of, of.events-events)
+		}
+		s.advance(of, at, 0)
+		return nil
+	}
+}
+
+// found counts events that another program, or another process, wrote to the spool. The
+// queue is locked.
+func (s *spool) found(events uint64) {
+	stats := &s.queue.stats
+	stats.Recovered += events
+	stats.Pending += events
+	stats.Spooled += events
+}
+
+// lost counts events of a segment as dropped, which another program took away. The
+// queue is locked.
+func (s *spool) lost(of *segment, events uint64) {
+	if events == 0 {
+		return
+	}
+	of.events -= events
+	stats := &s.queue.stats
+	stats.Dropped += events
+	stats.Pending -= events
+	stats.Spooled -= events
+	s.report("recover", fmt.Errorf("%d events in %s are lost: another program changed it", events, s.log.path))
 }

@@ -99,7 +99,7 @@ func TestADatabaseThatWorksNeedsNoSpool(t *testing.T) {
 }
 
 func TestADatabaseThatHangsDelaysNobodyForLong(t *testing.T) {
-	for _, timeout := range []time.Duration{time.Minute, 200 * time.Millisecond} {
+	for _, timeout := range []time.Duration{time.Minute, 5 * time.Second, 200 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
 			store, open := gate()
 			path := spoolPath(t)
@@ -109,15 +109,15 @@ func TestADatabaseThatHangsDelaysNobodyForLong(t *testing.T) {
 			start := time.Now()
 			recordAll(t, logger, "m0")
 			require.Equal(t, min(timeout, 500*time.Millisecond), time.Since(start))
-			for _, name := range named(40)[1:] {
+			for _, name := range named(400)[1:] {
 				start := time.Now()
 				recordAll(t, logger, name)
-				require.Zero(t, time.Since(start), "the database is known to hang")
-				<-time.After(time.Second)
+				require.Zero(t, time.Since(start), "the database is known to hang: %s", name)
+				<-time.After(110 * time.Millisecond)
 			}
 			close(open)
 			require.NoError(t, logger.Flush(t.Context()))
-			require.Equal(t, named(40), store.managers())
+			require.Equal(t, named(400), store.managers())
 			require.NoError(t, logger.Close())
 		})
 	}
@@ -253,7 +253,8 @@ func TestShutdownDeliversWhatIsInTheSpoolIfItCan(t *testing.T) {
 }
 
 // Events keep coming while the spool is emptied, each as soon as the one before it is
-// durable: the logger must not go on spooling for ever.
+// durable, and faster than the database takes them: the logger must not go on spooling
+// for ever.
 func TestTheSpoolIsLeftUnderSteadyLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, broken := breakable()
@@ -264,17 +265,19 @@ func TestTheSpoolIsLeftUnderSteadyLoad(t *testing.T) {
 		}
 		path := spoolPath(t)
 		logger := spooling(t, store, path, durable)
-		names := named(500)
+		names := named(10_000)
+		left := -1
 		for i, name := range names {
-			switch i {
-			case 100:
+			if i == 100 {
 				broken.Store(false)
-				<-time.After(10 * time.Second)
-			case 200:
-				require.Zero(t, logger.Stats().Spooled)
 			}
 			recordAll(t, logger, name)
+			if left < 0 && i > 100 && logger.Stats().Spooled == 0 {
+				left = i
+			}
+			<-time.After(time.Millisecond)
 		}
+		require.Positive(t, left, "the spool is still in use after 10 seconds")
 		require.NoError(t, logger.Close())
 		require.Equal(t, names, store.managers())
 		text, err := os.ReadFile(path)

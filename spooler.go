@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -38,13 +39,6 @@ type spooler struct {
 	failing  bool          // its last one failed
 	patience time.Duration // how long it may take
 	ending   bool          // the worker has ended
-	marks    []mark        // of Flushes that wait for what is in the spool
-}
-
-// mark is an ack that is due when the spool is delivered up to a line.
-type mark struct {
-	line uint64
-	ack  *ack
 }
 
 func newSpooler(spool *spool, w *worker) *spooler {
@@ -103,22 +97,14 @@ func (s *spooler) activate() {
 	poke(s.wake)
 }
 
-// hurry is for a shutdown: attempts have less time now.
-func (s *spooler) hurry() {
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	s.patience = min(s.patience, closeGrace)
-	poke(s.wake)
-	if s.writing {
-		s.timer.Reset(s.patience)
-	}
-}
-
 // Why the worker gives something up that is in the spool.
 var (
 	errSpooled = errors.New("it is in the spool")
 	errAllSafe = errors.New("everything is in the spool")
 )
+
+// errNotDelivered is what a Flush gets that waits for what stays in the spool.
+var errNotDelivered = fmt.Errorf("%w: what was not delivered is in the spool", ErrClosed)
 
 // tookOver reports whether what the worker is trying to write is in the spool now.
 func (s *spooler) tookOver() bool {
@@ -127,7 +113,24 @@ func (s *spooler) tookOver() bool {
 	}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	return s.sending != nil && s.sending.spooled
+	return s.sending != nil && s.sending.place != nil
+}
+
+// takeBack is called when another program has cut a segment to size bytes. If what the
+// worker is trying to write was there, it is in memory alone now. The queue is locked.
+func (s *spooler) takeBack(of *segment, size int64) bool {
+	if s == nil || s.sending == nil || s.sending.place == nil {
+		return false
+	}
+	b, p := s.sending, s.sending.place
+	if p.segment != of || p.ends[len(p.ends)-1] <= size {
+		return false
+	}
+	left := b.count(b.settled, b.events)
+	of.events -= left
+	s.queue.stats.Spooled -= left
+	b.place = nil
+	return true
 }
 
 // allSafe reports whether the logger shuts down and may do so: everything that was
@@ -138,7 +141,8 @@ func (s *spooler) allSafe() bool {
 	}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	return s.queue.closing && s.queue.oldest == nil
+	inMemory := s.sending != nil && s.sending.place == nil
+	return s.queue.closing && s.queue.oldest == nil && !inMemory
 }
 
 // workersTurn is what the worker has to do. The queue is locked.
@@ -172,24 +176,17 @@ func (s *spooler) take() turn {
 func (s *spooler) standDown() {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	if !s.failing && s.read == s.appended {
+	if !s.failing && s.read == s.written {
 		s.on = false
 	}
 }
 
-// delivered counts what the worker is done with of the spool. The queue is locked.
-func (s *spooler) delivered(n tally) {
-	s.settled.count(n)
-	s.queue.stats.Spooled -= n.events
-	s.resolveMarks()
-	poke(s.wake)
-}
-
-func (s *spooler) resolveMarks() {
-	for len(s.marks) > 0 && s.marks[0].line <= s.settled.lines {
-		s.marks[0].ack.resolve(nil)
-		s.marks = s.marks[1:]
-	}
+// delivered is called when the worker is done with what it has read from the spool.
+func (s *spooler) delivered() {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	s.pass()
+	poke(s.wake) // files that are delivered can be deleted
 }
 
 // run is the goroutine of the spooler.
@@ -211,6 +208,9 @@ func (s *spooler) finish() {
 	poke(s.wake)
 	s.queue.mu.Unlock()
 	<-s.done
+	for _, mark := range s.marks {
+		mark.ack.resolve(errNotDelivered)
+	}
 }
 
 // nextBatch waits for a batch; nil when there is none left.
@@ -247,7 +247,6 @@ func (s *spooler) turn() (next turn, on bool) {
 	s.busy = false
 	switch {
 	case !s.on:
-		s.queue.signal() // what the spooler has seen of it was meant for the worker
 		next = turn{finished: s.ending}
 	case s.sending != nil && !s.sending.finished:
 		next = turn{batch: s.sending}
@@ -257,7 +256,7 @@ func (s *spooler) turn() (next turn, on bool) {
 		next.finished = next.finished && s.ending
 	}
 	s.busy = next.batch != nil
-	poke(s.back)
+	poke(s.back) // the worker may have been meant by what woke the spooler
 	return next, s.on
 }
 
@@ -271,7 +270,7 @@ func (s *spooler) tidy() {
 // keep appends a batch to the spool, until it is there or delivered, or the spooler
 // has stood down. Once the logger has given up there is one attempt.
 func (s *spooler) keep(b *batch) {
-	lines, from := s.encode(b)
+	lines, place := s.encode(b)
 	full := false
 	for pause := firstPause; s.wanted(b); pause = min(2*pause, longestPause) {
 		var err error
@@ -279,7 +278,7 @@ func (s *spooler) keep(b *batch) {
 			err = s.append(lines)
 		}
 		if err == nil {
-			s.publish(b, from)
+			s.publish(b, place)
 			return
 		}
 		if !full || !errors.Is(err, errSpoolFull) {
@@ -296,15 +295,16 @@ func (s *spooler) keep(b *batch) {
 }
 
 // encode returns the lines of those events of a batch that are not delivered yet, and
-// the index of the first one.
-func (s *spooler) encode(b *batch) (lines []byte, from int) {
+// where they would be in an empty segment.
+func (s *spooler) encode(b *batch) (lines []byte, _ *place) {
 	s.queue.mu.Lock()
-	from = b.settled
+	p := &place{from: b.settled}
 	s.queue.mu.Unlock()
-	for _, entry := range b.appendEntries(nil)[from:] {
+	for _, entry := range b.appendEntries(nil)[p.from:] {
 		lines = append(entry.AppendJSON(lines), '\n')
+		p.ends = append(p.ends, int64(len(lines)))
 	}
-	return lines, from
+	return lines, p
 }
 
 // wanted reports whether a batch is still to be kept. If the spooler has stood down,
@@ -318,33 +318,49 @@ func (s *spooler) wanted(b *batch) bool {
 	return !b.finished && s.on
 }
 
-// publish lets the worker read a batch that was appended from an event on, and
-// finishes it.
-func (s *spooler) publish(b *batch, from int) {
+// publish lets the worker read what was appended of a batch, and finishes it.
+func (s *spooler) publish(b *batch, p *place) {
 	q := s.queue
 	q.mu.Lock()
-	if b.events > from {
-		if !s.pending() {
-			s.since = b.opened
-		}
-		live := s.segments[len(s.segments)-1]
-		live.end = s.log.size
-		kept := newTally(b.events-from, countBetween(b.gaps, from, b.events))
-		live.held.count(kept)
-		s.appended.count(kept)
-		// The worker has delivered these meanwhile, and will not read them.
-		late := newTally(b.settled-from, countBetween(b.gaps, from, b.settled))
-		s.settled.count(late)
-		q.stats.Spooled += kept.less(late).events
-		b.spooled = true
+	if b.events > p.from {
+		s.extend(b, p)
 	}
 	if b.flushed != nil && !b.finished {
-		s.marks = append(s.marks, mark{s.appended.lines, b.flushed})
+		s.addMark(b.flushed)
 		b.flushed = nil
 	}
 	s.resolveMarks()
 	q.mu.Unlock()
 	q.finish(b, nil)
+}
+
+// extend counts what was appended of a batch. The queue is locked.
+func (s *spooler) extend(b *batch, p *place) {
+	live := s.segments[len(s.segments)-1]
+	start := s.log.size - p.ends[len(p.ends)-1]
+	for _, i := range b.gaps {
+		if i == p.from {
+			live.gaps = append(live.gaps, start)
+		} else if i > p.from {
+			live.gaps = append(live.gaps, start+p.ends[i-p.from-1])
+		}
+	}
+	for i := range p.ends {
+		p.ends[i] += start
+	}
+	if !s.pending() {
+		s.since = b.opened
+	}
+	if live.born.IsZero() {
+		live.born = b.opened
+	}
+	s.written += s.log.size - live.end
+	live.end = s.log.size
+	live.events += b.count(p.from, b.events)
+	p.segment, b.place = live, p
+	s.queue.stats.Spooled += b.count(b.settled, b.events)
+	// The worker has delivered these meanwhile, and need not read them.
+	s.skip(p, b.settled, b.count(p.from, b.settled))
 }
 
 // rest waits before the next attempt to append.
