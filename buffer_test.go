@@ -88,6 +88,7 @@ func TestFault16FlushIntervalIsExact(t *testing.T) {
 		require.NoError(t, logger.Close())
 		require.Equal(t, []time.Duration{250 * time.Millisecond, 1250 * time.Millisecond, 2250 * time.Millisecond}, at)
 	})
+	reportExact(t, "FlushInterval", 3)
 }
 
 func TestAFailingWriteDoesNotEndTheWorker(t *testing.T) {
@@ -137,7 +138,9 @@ func TestFault16PausesBetweenAttemptsDoubleUpToFiveSeconds(t *testing.T) {
 			pause = min(2*pause, 5*time.Second)
 		}
 		require.NoError(t, logger.Close())
+		require.Equal(t, named(1), sink.managers())
 	})
+	reportExact(t, "pauses between attempts", 1)
 }
 
 func TestAPanickingSinkIsContained(t *testing.T) {

@@ -22,10 +22,9 @@ func crashEverywhere(t *testing.T, seed, step int, database bool, lie lie) (poin
 			c := newTrial(t, seed, database)
 			c.fsys.lie = lie
 			crashed = c.crash(at)
-			points++
+			points += count(crashed)
 			for again := range c.random.IntN(3) {
-				c.crash(1 + c.random.IntN(10*(again+1)))
-				points++
+				points += count(c.crash(1 + c.random.IntN(10*(again+1))))
 			}
 			found, wrong := c.oracle.Judge(c.recover())
 			counts.Add(found)
@@ -35,6 +34,13 @@ func crashEverywhere(t *testing.T, seed, step int, database bool, lie lie) (poin
 		})
 	}
 	return points, counts, problems
+}
+
+func count(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func TestFault01APowerCutAtAnyCallLosesNothingThatWasAcked(t *testing.T) {
@@ -49,6 +55,7 @@ func TestFault01APowerCutAtAnyCallLosesNothingThatWasAcked(t *testing.T) {
 				counts.Add(found)
 			}
 			require.Positive(t, counts.Acked)
+			require.GreaterOrEqual(t, rounds, faults.Rounds(200, 5_000), "10,000 in the whole suite, and both")
 			faults.Report(t, faults.Row{Fault: "1 power cut at every call, " + name, Rounds: rounds, Counts: counts})
 		})
 	}
@@ -60,15 +67,15 @@ func TestFault01ANaiveWriterIsFoundToLose(t *testing.T) {
 	for name, lie := range map[string]lie{"no fsync": lieNoFsync, "no fsync of directories": lieNoDirSync, "ack before fsync": lieAckEarly} {
 		for sink, database := range map[string]bool{"file": false, "spool": true} {
 			t.Run(name+", "+sink, func(t *testing.T) {
-				for seed := range 40 {
-					_, counts, problems := crashEverywhere(t, seed, faults.Rounds(2, 1), database, lie)
-					if counts.Lost > 0 {
-						require.NotEmpty(t, problems)
-						t.Logf("%d of %d acked events are lost", counts.Lost, counts.Acked)
-						return
-					}
+				rounds := 0
+				var counts faults.Counts
+				for seed := 0; seed < 40 && counts.Lost == 0; seed++ {
+					points, found, problems := crashEverywhere(t, seed, faults.Rounds(2, 1), database, lie)
+					require.Equal(t, found.Lost > 0, len(problems) > 0)
+					rounds += points
+					counts.Add(found)
 				}
-				require.Fail(t, "it is not found out")
+				faults.ReportNaive(t, faults.Row{Fault: "1 naive writer: " + name + ", " + sink, Rounds: rounds, Counts: counts})
 			})
 		}
 	}

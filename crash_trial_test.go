@@ -30,7 +30,7 @@ type trial struct {
 	next   [trialGoroutines]int
 }
 
-const trialGoroutines = 4
+const trialGoroutines, perGoroutine = 4, 2
 
 // The last goroutine's events are refused by the database.
 const poisoner = trialGoroutines - 1
@@ -44,7 +44,7 @@ func newTrial(t *testing.T, seed int, database bool) *trial {
 	return c
 }
 
-// logger is what file and database loggers have in common.
+// lifecycle is what file and database loggers have in common.
 type lifecycle interface {
 	AuditLogger
 	Flusher
@@ -109,17 +109,27 @@ func (c *trial) live(ctx context.Context) {
 		}
 	}
 	c.record(ctx, logger)
-	if logger.Shutdown(ctx) == nil {
+	err = logger.Shutdown(ctx)
+	if err == nil {
 		c.ackQueued()
 	}
 	requireLedgerHolds(c.t, logger)
+	// Submitted = acked + refused + lost and counted.
+	stats := logger.Stats()
+	require.EqualValues(c.t, 3*trialGoroutines*perGoroutine, stats.Recorded+stats.Refused)
+	var undelivered *UndeliveredError
+	if errors.As(err, &undelivered) {
+		require.EqualValues(c.t, undelivered.Events, stats.Pending-stats.Spooled)
+	} else {
+		require.Equal(c.t, stats.Pending, stats.Spooled)
+	}
 }
 
 func (c *trial) record(ctx context.Context, logger lifecycle) {
 	var producers sync.WaitGroup
 	for by := range trialGoroutines {
 		producers.Go(func() {
-			for range 2 {
+			for range perGoroutine {
 				event := c.submit(by)
 				err := logger.Record(ctx, event)
 				requireLedgerHolds(c.t, logger)

@@ -27,7 +27,10 @@ func openLog(t *testing.T, path string, options audit.FileOptions) *audit.FileAu
 	}
 	logger, err := audit.NewFileAuditLogger(path, &options)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = logger.Close() })
+	t.Cleanup(func() {
+		_ = logger.Close()
+		requireLedger(t, logger.Stats())
+	})
 	return logger
 }
 

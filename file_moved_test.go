@@ -1,8 +1,12 @@
 package audit_test
 
 import (
+	"bytes"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +19,8 @@ import (
 // Row by row: what somebody does to the log between two batches, what is then in
 // it, and what OnError is told.
 func TestFault06WhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
-	rounds := 0
+	rounds, destroyed := 0, 0
+	var counts faults.Counts
 	for name, row := range map[string]struct {
 		interfere func(t *testing.T, path string)
 		logged    string // the events in the log afterwards
@@ -91,6 +96,7 @@ func TestFault06WhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
 					options.Buffer.OnError = quiet(t)
 				}
 				logger := openLog(t, path, options)
+				defer faults.WatchLedger(t, logger.Stats)()
 				record(t, logger, "before", "before")
 				row.interfere(t, path)
 				if reopen {
@@ -100,6 +106,12 @@ func TestFault06WhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
 				require.NoError(t, logger.Close())
 				requireLedger(t, logger.Stats())
 				rounds++
+				found := eventsBelow(t, filepath.Dir(filepath.Dir(path)), "before", "after")
+				counts.Add(faults.Counts{Submitted: 3, Acked: 3, Found: found})
+				if found < 3 {
+					destroyed += 3 - found
+					require.NotEmpty(t, row.told, "what is destroyed is told")
+				}
 				require.Equal(t, row.logged, strings.Join(logged(t, path), " "))
 				require.Contains(t, errs.text(), row.told)
 				if row.aside == "" {
@@ -112,10 +124,30 @@ func TestFault06WhatOthersDoToTheLogIsNoticedAtTheNextBatch(t *testing.T) {
 			})
 		}
 	}
+	require.Equal(t, counts.Acked, counts.Found+destroyed)
 	faults.Report(t, faults.Row{
-		Fault: "6 log renamed, deleted, truncated, ...", Rounds: rounds, Note: "losses told",
-		Counts: faults.Counts{Submitted: rounds, Acked: rounds, Found: rounds},
+		Fault: "6 log renamed, deleted, truncated, ...", Rounds: rounds, Counts: counts, Note: fmt.Sprint(destroyed, " destroyed, and told"),
 	})
+}
+
+// eventsBelow counts the different events of some managers in all files of a directory.
+func eventsBelow(t *testing.T, directory string, managers ...string) int {
+	t.Helper()
+	ids := map[audit.EventID]bool{}
+	require.NoError(t, filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for line := range bytes.Lines(text) {
+			var event audit.PermissionAuditEvent
+			if event.UnmarshalJSON(line) == nil && slices.Contains(managers, event.Manager) {
+				ids[event.ID] = true
+			}
+		}
+		return err
+	}))
+	return len(ids)
 }
 
 func appendTo(t *testing.T, path, text string) {

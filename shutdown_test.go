@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/faults"
 	"github.com/stretchr/testify/require"
 )
 
@@ -54,6 +55,9 @@ func TestFault16CloseIsBoundedByCloseTimeout(t *testing.T) {
 		require.EqualValues(t, 5, logger.Stats().Pending)
 		requireLedger(t, logger.Stats())
 		require.Equal(t, 1, sink.closed)
+	})
+	faults.Report(t, faults.Row{
+		Fault: "16 CloseTimeout", Rounds: 1, Counts: faults.Counts{Submitted: 5}, Note: "exact to the nanosecond, in fake time; said to be undelivered",
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/permaudit/audit"
@@ -152,9 +153,41 @@ func newBuffered(t *testing.T, sink audit.Sink, options audit.BufferOptions) *au
 	if options.OnError == nil {
 		options.OnError = quiet(t)
 	}
-	logger, err := audit.NewBufferedAuditLogger(sink, &options)
+	sampled := &sampling{Sink: sink, t: t}
+	logger, err := audit.NewBufferedAuditLogger(sampled, &options)
 	require.NoError(t, err)
+	sampled.begin(logger)
 	return logger
+}
+
+// sampling is a sink that asks for the Stats of its logger around every call.
+type sampling struct {
+	audit.Sink
+
+	t      *testing.T
+	logger atomic.Value // of a counted
+}
+
+type counted interface{ Stats() audit.Stats }
+
+// begin says whose sink it is. The test ends with a last look.
+func (s *sampling) begin(logger counted) {
+	s.logger.Store(logger)
+	s.t.Cleanup(s.sample)
+}
+
+func (s *sampling) sample() {
+	if logger, ok := s.logger.Load().(counted); ok {
+		if err := faults.Balance(logger.Stats()); err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
+func (s *sampling) WriteBatch(ctx context.Context, batch []audit.Entry) error {
+	s.sample()
+	defer s.sample()
+	return s.Sink.WriteBatch(ctx, batch)
 }
 
 // requireLedger checks the equation that always holds.

@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +17,7 @@ import (
 )
 
 func TestFault06WhatOthersDoToTheSpool(t *testing.T) {
-	rounds := 0
+	rounds, destroyed := 0, 0
 	var counts faults.Counts
 	for name, row := range map[string]struct {
 		do   func(path string) error
@@ -73,7 +74,11 @@ func TestFault06WhatOthersDoToTheSpool(t *testing.T) {
 					require.EqualValues(t, row.dead, stats.DeadLettered)
 					require.Zero(t, stats.Pending)
 					rounds++
-					counts.Add(faults.Counts{Submitted: int(stats.Recorded), Acked: int(stats.Recorded - stats.Dropped), Found: len(found)})
+					destroyed += int(stats.Dropped)
+					counts.Add(faults.Counts{
+						Submitted: int(stats.Recorded), Acked: int(stats.Recorded), Found: len(found),
+						Lost: int(stats.Recorded-stats.Dropped) - len(found),
+					})
 					require.NoError(t, logger.Close())
 					synctest.Wait()
 					if later || row.lost+row.dead > 0 { // the rest is noticed with the next batch
@@ -83,7 +88,7 @@ func TestFault06WhatOthersDoToTheSpool(t *testing.T) {
 			})
 		}
 	}
-	faults.Report(t, faults.Row{Fault: "6 spool renamed, deleted, truncated, ...", Rounds: rounds, Counts: counts, Note: "losses counted"})
+	faults.Report(t, faults.Row{Fault: "6 spool renamed, deleted, truncated, ...", Rounds: rounds, Counts: counts, Note: fmt.Sprint(destroyed, " destroyed, and counted as dropped")})
 }
 
 // What the database took at last, in the attempt that was hanging, is not lost with

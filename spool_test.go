@@ -20,8 +20,10 @@ func spooling(t *testing.T, store audit.Sink, path string, change func(*audit.Da
 	if change != nil {
 		change(options)
 	}
-	logger, err := audit.NewDatabaseAuditLogger(store, options)
+	sampled := &sampling{Sink: store, t: t}
+	logger, err := audit.NewDatabaseAuditLogger(sampled, options)
 	require.NoError(t, err)
+	sampled.begin(logger)
 	return logger
 }
 

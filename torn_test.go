@@ -24,6 +24,7 @@ func requireRecovered(t *testing.T, path, whole, tail string) {
 		logger, err := audit.NewFileAuditLogger(path, &audit.FileOptions{Buffer: audit.BufferOptions{OnError: errs.add}})
 		require.NoError(t, err)
 		require.NoError(t, logger.Close())
+		requireLedger(t, logger.Stats())
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Equal(t, whole, string(text), "the log holds every whole line, and nothing else")
@@ -44,6 +45,7 @@ func TestFault07ALogTruncatedAtAnyByteKeepsEveryWholeLine(t *testing.T) {
 	path := filepath.Join(directory, "permission.log")
 	first := lineOf(t, granted("first")) + "\n"
 	text := first + lineOf(t, granted("second")) + "\n"
+	var counts faults.Counts
 	rounds, step := 0, 1
 	if testing.Short() {
 		step = 13
@@ -60,12 +62,15 @@ func TestFault07ALogTruncatedAtAnyByteKeepsEveryWholeLine(t *testing.T) {
 		requireRecovered(t, path, whole, text[len(whole):size])
 		require.NoError(t, os.RemoveAll(path+".torn"))
 		rounds++
+		there := strings.Count(text[:size], "\n")
+		counts.Add(faults.Counts{Submitted: 2, Acked: there, Found: len(logged(t, path)), Lost: there - len(logged(t, path))})
 	}
-	faults.Report(t, faults.Row{Fault: "7 log truncated at every byte", Rounds: rounds, Note: "every whole line is kept"})
+	faults.Report(t, faults.Row{Fault: "7 log truncated at every byte", Rounds: rounds, Counts: counts, Note: "acked: the whole lines"})
 }
 
 // What is whole is delivered, what is torn is set aside.
 func TestFault07ASpoolTruncatedAtAnyByteDeliversEveryWholeLine(t *testing.T) {
+	var counts faults.Counts
 	rounds := 0
 	first, second := lineOf(t, granted("m0"))+"\n", lineOf(t, granted("m1"))+"\n"
 	text := first + second
@@ -93,9 +98,10 @@ func TestFault07ASpoolTruncatedAtAnyByteDeliversEveryWholeLine(t *testing.T) {
 				require.Equal(t, tail+"\n"+tail+"\n", string(aside))
 			}
 			rounds++
+			counts.Add(faults.Counts{Submitted: 2, Acked: whole, Found: len(store.managers())})
 		})
 	}
-	faults.Report(t, faults.Row{Fault: "7 spool truncated at every byte", Rounds: rounds, Note: "every whole line is delivered"})
+	faults.Report(t, faults.Row{Fault: "7 spool truncated at every byte", Rounds: rounds, Counts: counts, Note: "acked: the whole lines"})
 }
 
 func TestFault07DamagedTailsAreSetAside(t *testing.T) {

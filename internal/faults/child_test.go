@@ -114,16 +114,18 @@ func (j *job) run() int {
 	}
 	began := time.Now()
 	err = logger.Shutdown(ctx)
+	took := time.Since(began)
+	<-finished // each has ErrClosed by now
 	close(done)
 	stats := logger.Stats()
-	say("C %d %d %v", time.Since(began).Milliseconds(), stats.Pending-stats.Spooled, err)
+	say("C %d %d %v", took.Milliseconds(), stats.Pending-stats.Spooled, err)
 	if err := faults.Balance(stats); err != nil {
 		say("E %v", err)
 	}
 	return 0
 }
 
-// logger is what file and database loggers have in common.
+// lifecycle is what file and database loggers have in common.
 type lifecycle interface {
 	audit.AuditLogger
 	audit.Flusher
@@ -297,9 +299,9 @@ func (c *child) next(t *testing.T) string {
 		}
 	case 'A':
 		c.acks++
-		c.log.oracle.Ack(line[2:])
+		c.log.ack(line[2:])
 	case 'X':
-		c.log.oracle.Refuse(line[2:])
+		c.log.refuse(line[2:])
 	case 'Q':
 		c.queued = append(c.queued, line[2:])
 	case 'C':
@@ -307,7 +309,7 @@ func (c *child) next(t *testing.T) string {
 		require.NoError(t, err)
 		if c.closed.err == "<nil>" { // what was recorded is durable now
 			for _, id := range c.queued {
-				c.log.oracle.Ack(id)
+				c.log.ack(id)
 			}
 		}
 	case 'E':

@@ -24,8 +24,7 @@ import (
 
 // history is what children did to a log, round after round.
 type history struct {
-	oracle faults.Oracle
-	counts faults.Counts
+	round, whole faults.Oracle
 }
 
 func (h *history) submit(t *testing.T, round, goroutine, n int, text string) {
@@ -34,16 +33,38 @@ func (h *history) submit(t *testing.T, round, goroutine, n int, text string) {
 	require.NoError(t, err)
 	entry, err := audit.NewEntry(context.Background(), event(round, goroutine, n, id))
 	require.NoError(t, err)
-	h.oracle.Submit(text, 1000*round+goroutine, n, string(entry.AppendJSON(nil)))
+	line := string(entry.AppendJSON(nil))
+	h.round.Submit(text, 1000*round+goroutine, n, line)
+	h.whole.Submit(text, 1000*round+goroutine, n, line)
 }
 
-// judge compares what was submitted since the last time with what is found of it.
-func (h *history) judge(t *testing.T, found []faults.Line) {
+func (h *history) ack(id string) {
+	h.round.Ack(id)
+	h.whole.Ack(id)
+}
+
+func (h *history) refuse(id string) {
+	h.round.Refuse(id)
+	h.whole.Refuse(id)
+}
+
+// judge compares what was submitted in a round with what is found of it. Of no more
+// than so many events the child was not told what became of them.
+func (h *history) judge(t *testing.T, found []faults.Line, undecided int) {
 	t.Helper()
-	counts, problems := h.oracle.Judge(found)
-	h.counts.Add(counts)
-	h.oracle = faults.Oracle{}
+	counts, problems := h.round.Judge(found)
+	h.round = faults.Oracle{}
 	require.Empty(t, problems)
+	require.GreaterOrEqual(t, counts.Undecided(), 0)
+	require.LessOrEqual(t, counts.Undecided(), undecided)
+}
+
+// end compares what was submitted in all rounds with all that is found.
+func (h *history) end(t *testing.T, found []faults.Line) faults.Counts {
+	t.Helper()
+	counts, problems := h.whole.Judge(found)
+	require.Empty(t, problems)
+	return counts
 }
 
 // linesOf are the lines of a log in its files, those of a round alone if it is not
@@ -94,11 +115,12 @@ func content(t *testing.T, file string) []byte {
 	return text
 }
 
-// rowsOf are the events of a round in a database, in the order of their arrival.
+// rowsOf are the events in a database, those of a round alone if it is not negative, in
+// the order of their arrival.
 func rowsOf(t *testing.T, source query.Source, round, goroutines int) (found []faults.Line) {
 	t.Helper()
 	var filter query.Filter
-	for g := range goroutines {
+	for g := 0; round >= 0 && g < goroutines; g++ {
 		filter.Manager.In = append(filter.Manager.In, fmt.Sprintf("round %d goroutine %d", round, g))
 	}
 	for event, err := range source.Events(t.Context(), filter) {
@@ -111,8 +133,8 @@ func rowsOf(t *testing.T, source query.Source, round, goroutines int) (found []f
 }
 
 // recover does what the next process does: it opens the log and closes it. Twice, since
-// the second time must find nothing to do. It returns what is in the log of a round.
-func (j job) recover(t *testing.T) []faults.Line {
+// the second time must find nothing to do.
+func (j job) recover(t *testing.T) {
 	t.Helper()
 	j.Comes, j.Down = false, false
 	for range 2 {
@@ -123,17 +145,22 @@ func (j job) recover(t *testing.T) []faults.Line {
 		require.NoError(t, faults.Balance(logger.Stats()))
 		require.Zero(t, logger.Stats().Pending)
 	}
+}
+
+// found is what is in the log of a round, or of all if it is negative.
+func (j job) found(t *testing.T, round int) []faults.Line {
+	t.Helper()
 	switch j.Sink {
 	case "sqlite":
 		store, err := sqlite.Open(t.Context(), j.Path, nil)
 		require.NoError(t, err)
 		defer func() { require.NoError(t, store.Close()) }()
-		return rowsOf(t, store, j.Round, j.Goroutines)
+		return rowsOf(t, store, round, j.Goroutines)
 	case "postgres":
 		store, err := postgres.Open(t.Context(), os.Getenv("AUDIT_TEST_POSTGRES_DSN"), &postgres.Options{TableName: j.Table})
 		require.NoError(t, err)
 		defer func() { require.NoError(t, store.Close()) }()
-		return rowsOf(t, store, j.Round, j.Goroutines)
+		return rowsOf(t, store, round, j.Goroutines)
 	}
-	return linesOf(t, j.Path, j.Round)
+	return linesOf(t, j.Path, round)
 }

@@ -72,13 +72,14 @@ func TestFault03KillAtAnyMomentLosesNothingThatWasAcked(t *testing.T) {
 				if c.acks >= leastAcks {
 					counted++
 				}
-				log.judge(t, j.recover(t))
+				j.recover(t)
+				log.judge(t, j.found(t, j.Round), j.Goroutines)
 			}
 			if faults.Full() {
 				require.Less(t, longest, time.Second)
 			}
 			faults.Report(t, faults.Row{
-				Fault: "3 kill -9, " + name, Rounds: rounds, Counts: log.counts, Note: fmt.Sprintf("opened again in %d ms at most", longest.Milliseconds()),
+				Fault: "3 kill -9, " + name, Rounds: rounds, Counts: log.end(t, j.found(t, -1)), Note: fmt.Sprintf("opened again in %d ms at most", longest.Milliseconds()),
 			})
 		})
 	}
@@ -106,9 +107,10 @@ func TestFault15SIGTERMWithADeadlineOfASecond(t *testing.T) {
 				if faults.Full() {
 					require.Less(t, c.closed.milliseconds, 1500)
 				}
-				log.judge(t, j.recover(t))
+				j.recover(t)
+				log.judge(t, j.found(t, j.Round), 0)
 			}
-			faults.Report(t, faults.Row{Fault: "15 SIGTERM with a deadline of 1 s, " + name, Rounds: rounds, Counts: log.counts})
+			faults.Report(t, faults.Row{Fault: "15 SIGTERM with a deadline of 1 s, " + name, Rounds: rounds, Counts: log.end(t, j.found(t, -1))})
 		})
 	}
 }
@@ -129,8 +131,9 @@ func TestFault17ASecondProcessGetsErrLocked(t *testing.T) {
 			require.ErrorIs(t, err, audit.ErrLocked)
 			c.signal(t, syscall.SIGKILL)
 			c.end(t)
-			log.judge(t, j.recover(t))
-			faults.Report(t, faults.Row{Fault: "17 two processes on one file, " + name, Rounds: 1, Counts: log.counts, Note: "the second gets ErrLocked"})
+			j.recover(t)
+			log.judge(t, j.found(t, j.Round), j.Goroutines)
+			faults.Report(t, faults.Row{Fault: "17 two processes on one file, " + name, Rounds: 1, Counts: log.end(t, j.found(t, -1)), Note: "the second gets ErrLocked"})
 		})
 	}
 }

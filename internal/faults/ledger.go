@@ -10,13 +10,16 @@ import (
 // Balance checks the equation that holds for an audit.Stats at every moment.
 func Balance(stats any) error {
 	value := reflect.ValueOf(stats)
+	wrapped := false // a counter went below zero
 	sum := func(fields ...string) (sum uint64) {
 		for _, field := range fields {
-			sum += value.FieldByName(field).Uint()
+			n := value.FieldByName(field).Uint()
+			wrapped = wrapped || n > 1<<60
+			sum += n
 		}
 		return sum
 	}
-	if sum("Recorded", "Recovered") != sum("Written", "Dropped", "DeadLettered", "Pending") || sum("Spooled") > sum("Pending") {
+	if sum("Recorded", "Recovered") != sum("Written", "Dropped", "DeadLettered", "Pending") || sum("Spooled") > sum("Pending") || wrapped {
 		return fmt.Errorf("the equation does not hold, recorded + recovered = written + dropped + dead-lettered + pending, of which some are spooled: %+v", stats)
 	}
 	return nil

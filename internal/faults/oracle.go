@@ -34,9 +34,13 @@ func (o *Oracle) Refuse(id string) { o.refused[id] = true }
 type Counts struct {
 	Submitted, Acked, Refused int
 	Found                     int // different events in the log
-	Lost                      int // acked, and not found
+	Lost                      int // acked, and neither found nor counted as destroyed by another program
 	Duplicated                int // events that a reader gets twice
 }
+
+// Undecided is of how many nobody was told anything: those under way when a process
+// was killed.
+func (c Counts) Undecided() int { return c.Submitted - c.Acked - c.Refused }
 
 // Add adds those of another run.
 func (c *Counts) Add(other Counts) {

@@ -42,6 +42,18 @@ func Report(tb testing.TB, row Row) {
 	write(tb, "faults", row.Fault, row.Rounds, row.Submitted, row.Acked, row.Found, row.Lost, row.Duplicated, result)
 }
 
+// ReportNaive checks that a writer that leaves something out was seen to lose, and
+// writes the row to the table of naive writers.
+func ReportNaive(tb testing.TB, row Row) {
+	tb.Helper()
+	result := "found to lose"
+	if row.Lost == 0 {
+		result = "SURVIVED"
+		tb.Errorf("%s: nothing was lost", row.Fault)
+	}
+	write(tb, "naive", row.Fault, row.Rounds, row.Submitted, row.Acked, row.Found, row.Lost, row.Duplicated, result)
+}
+
 // ReportMutant writes a row to the table of mutants.
 func ReportMutant(tb testing.TB, mutant, killer string, killed bool) {
 	tb.Helper()
