@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -173,7 +174,7 @@ func TestEveryTestThatTheDocsNameExists(t *testing.T) {
 			if len(name[2]) == 0 {
 				declaration += "("
 			}
-			require.Contains(t, string(code), declaration, page)
+			require.True(t, bytes.Contains(code, []byte(declaration)), "%s names %s", page, name[1])
 		}
 	}
 }

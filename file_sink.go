@@ -321,7 +321,8 @@ func (s *fileSink) release() error {
 // One that is spoiled keeps it. If somebody else wrote to it the log goes on behind
 // that.
 func (s *fileSink) empty() (done bool, err error) {
-	if s.file == nil || s.spoiled != nil || s.size == 0 {
+	writable := s.file != nil && s.spoiled == nil
+	if !writable || s.size == 0 {
 		return false, nil
 	}
 	info, err := s.file.Stat()

@@ -235,43 +235,6 @@ func TestASpoolWhoseFilesCannotBeTakenUpIsAnError(t *testing.T) {
 	})
 }
 
-// openFiles counts the descriptors of the process below the directory of the spool.
-func (f *faultyFS) openFiles(t *testing.T) (n int) {
-	t.Helper()
-	links, err := filepath.Glob("/proc/self/fd/*")
-	require.NoError(t, err)
-	for _, link := range links {
-		if name, err := os.Readlink(link); err == nil && strings.HasPrefix(name, f.root) {
-			n++
-		}
-	}
-	return n
-}
-
-// However long the disk fails: each attempt has a file of its own, none stays open.
-func TestASpoolThatFailsForLongKeepsFewFiles(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fsys := newFaultyFS(t)
-		logger, store := fsys.startSpooling(t, nil)
-		recordNamed(t, logger, "m0")
-		<-time.After(time.Minute)
-		fsys.fail(failing("sync permission.log", always, syscall.EIO))
-		recordNamed(t, logger, "m1")
-		<-time.After(time.Hour)
-		if _, err := os.Stat("/proc/self/fd"); err == nil {
-			require.LessOrEqual(t, fsys.openFiles(t), 5)
-		}
-		logger.queue.mu.Lock()
-		require.LessOrEqual(t, len(logger.spooler.segments)+len(logger.spooler.consumed), 3)
-		logger.queue.mu.Unlock()
-		fsys.fail(nil)
-		store.set(nil)
-		require.NoError(t, logger.Flush(t.Context()))
-		require.Equal(t, manyNames(2), store.managers)
-		require.NoError(t, logger.Close())
-	})
-}
-
 // A Flush for which nobody waits any more takes no memory.
 func TestFlushesThatGaveUpAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -293,57 +256,87 @@ func TestFlushesThatGaveUpAreForgotten(t *testing.T) {
 	})
 }
 
-// What a file holds counts until the file is gone: what failed to become durable, and
-// what is delivered and cannot be deleted.
-func TestTheLimitOfTheSpoolIsThatOfTheDisk(t *testing.T) {
-	const limit = 200_000
-	synctest.Test(t, func(t *testing.T) {
-		fsys := newFaultyFS(t)
-		size := func() (sum int64) {
-			names, err := filepath.Glob(filepath.Join(filepath.Dir(fsys.log()), "permission*.log"))
-			require.NoError(t, err)
-			for _, name := range names {
-				info, err := os.Stat(name)
-				require.NoError(t, err)
-				sum += info.Size()
-			}
-			return sum
-		}
-		logger, store := fsys.startSpooling(t, func(o *DatabaseOptions) {
-			o.SpoolMaxBytes, o.Buffer.BatchSize, o.Buffer.QueueSize, o.Buffer.MaxWait = limit, 50, 100, time.Second
-		})
-		syncs := 0
-		fsys.fail(func(call string) error { // every third batch is written twice
-			if strings.HasPrefix(call, "sync permission.log") {
-				if syncs++; syncs%4 == 3 {
-					return syscall.EIO
-				}
-			}
-			return nil
-		})
-		accepted := 0
-		for range 2000 {
-			if logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Granted: true}) == nil {
-				accepted++
-			}
-			require.LessOrEqual(t, size(), int64(limit))
-		}
-		require.Less(t, accepted, 900, "it is full")
+// turnstile is a store whose every call waits to be told what to return.
+type turnstile struct {
+	answers  chan error
+	managers []string
+}
 
-		fsys.fail(failing("remove", always, syscall.EPERM))
-		store.set(nil)
-		require.NoError(t, logger.Flush(t.Context()))
-		require.Len(t, store.managers, accepted)
-		store.set(errDown)
-		for range 2000 {
-			_ = logger.Record(t.Context(), PermissionAuditEvent{Action: ActionRead, Granted: true})
-			require.LessOrEqual(t, size(), int64(limit))
+func (s *turnstile) WriteBatch(_ context.Context, batch []Entry) error {
+	err := <-s.answers
+	for i := range batch {
+		if err == nil {
+			s.managers = append(s.managers, batch[i].Manager)
 		}
-		fsys.fail(nil)
-		store.set(nil)
-		require.NoError(t, logger.Flush(t.Context()))
-		require.NoError(t, logger.Close())
-		requireLedgerHolds(t, logger)
-		require.Equal(t, [][]string{{}}, fsys.content(t), "it is tried again")
+	}
+	return err
+}
+
+func (*turnstile) Close() error { return nil }
+
+// While a batch is being appended to the spool the database takes it at last, or a part
+// of it: this is neither delivered nor counted again.
+func TestWhatIsDeliveredWhileItIsSpooledIsDeliveredOnce(t *testing.T) {
+	refused := Permanent(errDown)
+	for name, row := range map[string]struct{ meanwhile, later []error }{
+		"all of it":         {meanwhile: []error{nil}},
+		"half of it":        {meanwhile: []error{refused, nil}, later: []error{nil}},
+		"half, one refused": {meanwhile: []error{refused, refused, refused, nil}, later: []error{nil}},
+		"nothing":           {later: []error{nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fsys := newFaultyFS(t)
+				store := &turnstile{answers: make(chan error)}
+				options := &DatabaseOptions{SpoolPath: fsys.log(), Buffer: BufferOptions{OnError: func(error) {}, CloseTimeout: time.Hour}}
+				complete, err := options.withDefaults()
+				require.NoError(t, err)
+				logger, err := newDatabaseAuditLogger(fsys, store, complete)
+				require.NoError(t, err)
+				fsys.fail(func(call string) error {
+					if strings.HasPrefix(call, "sync permission.log#") {
+						for _, answer := range row.meanwhile {
+							store.answers <- answer
+						}
+						row.meanwhile = nil
+						<-time.After(time.Second)
+					}
+					return nil
+				})
+				recordNamed(t, logger, manyNames(4)...)
+				<-time.After(time.Minute)
+				requireLedgerHolds(t, logger)
+				delivered := len(store.managers)
+				dead := int(logger.Stats().DeadLettered)
+				require.EqualValues(t, 4-delivered-dead, logger.Stats().Spooled)
+				recordNamed(t, logger, "m4")
+				for _, answer := range append(row.later, nil) {
+					store.answers <- answer
+				}
+				require.NoError(t, logger.Flush(t.Context()))
+				require.Equal(t, manyNames(5)[dead:], store.managers)
+				stats := logger.Stats()
+				require.Equal(t, []uint64{uint64(5 - dead), uint64(dead), 0, 0}, []uint64{stats.Written, stats.DeadLettered, stats.Pending, stats.Spooled})
+				requireLedgerHolds(t, logger)
+				require.NoError(t, logger.Close())
+				require.Equal(t, [][]string{{}}, fsys.content(t)[:1])
+			})
+		})
+	}
+}
+
+// Otherwise what is read would be another file than that which is written.
+func TestASpoolThatIsReplacedWhileItIsOpenedIsAnError(t *testing.T) {
+	fsys := newFaultyFS(t)
+	fsys.fail(func(call string) error {
+		if strings.HasPrefix(call, "open permission.log") {
+			return errors.Join(os.Rename(fsys.log(), fsys.log()+".away"), os.WriteFile(fsys.log(), nil, 0o600))
+		}
+		return nil
 	})
+	options := &DatabaseOptions{SpoolPath: fsys.log()}
+	complete, err := options.withDefaults()
+	require.NoError(t, err)
+	_, err = newDatabaseAuditLogger(fsys, &switchable{}, complete)
+	require.ErrorContains(t, err, "is replaced while it is opened")
 }

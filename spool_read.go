@@ -179,33 +179,38 @@ func (s *spool) skip(p *place, to int, events uint64) {
 // truncated is called when another program has cut a segment to size bytes of whole
 // lines.
 func (s *spool) truncated(of *segment, size int64) error {
-	q := s.queue
-	for {
-		q.mu.Lock()
+	for done := false; !done; {
+		s.queue.mu.Lock()
 		at := of.at
-		q.mu.Unlock()
+		s.queue.mu.Unlock()
 		events, _, err := countLines(of.file, min(at, size), size)
 		if err != nil {
 			return err
 		}
-		q.mu.Lock()
-		if of.at != at { // the worker has read meanwhile
-			q.mu.Unlock()
-			continue
-		}
-		defer q.mu.Unlock()
-		end := max(at, size)
-		of.cut += of.end - end
-		of.end = end
-		if q.spooler.takeBack(of, size) {
-			at, events = end, 0 // nothing else is there
-		}
-		if events < of.events {
-			s.lost(of, of.events-events)
-		}
-		s.advance(of, at, 0)
-		return nil
+		done = s.cut(of, size, at, events)
 	}
+	return nil
+}
+
+// cut cuts a segment to size bytes, of which those behind an offset hold that many
+// events. It does nothing if the worker has read on from there.
+func (s *spool) cut(of *segment, size, at int64, events uint64) bool {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	if of.at != at {
+		return false
+	}
+	end := max(at, size)
+	of.cut += of.end - end
+	of.end = end
+	if s.queue.spooler.takeBack(of, size) {
+		at, events = end, 0 // nothing else is there
+	}
+	if events < of.events {
+		s.lost(of, of.events-events)
+	}
+	s.advance(of, at, 0)
+	return true
 }
 
 // found counts events that another program, or another process, wrote to the spool. The

@@ -9,7 +9,7 @@ import "time"
 // in events. The zero value is that of a new logger.
 type Stats struct {
 	Recorded     uint64 // valid events, queued or dropped by policy
-	Recovered    uint64 // found in the spool at the start, what was delivered of its first file already too
+	Recovered    uint64 // found in the spool: at the start, what was delivered of its first file already too; later, what other programs wrote to it
 	Written      uint64 // confirmed by the sink, a repeat that it skipped too
 	Dropped      uint64 // by OverflowDrop; or taken out of the spool by another program
 	DeadLettered uint64 // refused by the sink for good

@@ -55,7 +55,8 @@ func startLoad(t *testing.T, dsn string, spool bool, options *Options) *load {
 	o := &audit.DatabaseOptions{
 		WriteTimeout: time.Second,
 		Buffer: audit.BufferOptions{
-			QueueSize: 1 << 17, FlushInterval: 20 * time.Millisecond, CloseTimeout: time.Minute, MaxWait: time.Second,
+			QueueSize: 1 << 17, FlushInterval: 20 * time.Millisecond, CloseTimeout: time.Minute,
+			MaxWait: time.Nanosecond, // there is room: no Record waits
 			OnError: func(err error) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -160,6 +161,7 @@ func (l *load) end(t *testing.T, dsn string, options *Options) faults.Counts {
 	}
 	counts, problems := l.oracle.Judge(found)
 	require.Empty(t, problems)
+	require.Zero(t, counts.Undecided())
 	return counts
 }
 

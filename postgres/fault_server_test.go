@@ -74,6 +74,12 @@ var hardships = map[string]hardship{
 		s.execute(t, "GRANT INSERT ON permission_audit_log TO service")
 	}, "permission denied"},
 	"password changed": {func(t *testing.T, s *ownServer, l *load) {
+		s.execute(t, "ALTER ROLE service PASSWORD 'changed'", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'service'")
+		l.waitFor(t, "password authentication failed")
+		pause(t, l)
+		s.execute(t, "ALTER ROLE service PASSWORD '"+servicePassword+"'")
+	}, "password authentication failed"},
+	"login forbidden": {func(t *testing.T, s *ownServer, l *load) {
 		s.execute(t, "ALTER ROLE service NOLOGIN", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'service'")
 		l.waitFor(t, "not permitted to log in")
 		pause(t, l)
@@ -87,12 +93,14 @@ var hardships = map[string]hardship{
 	}, "permission denied for schema"},
 }
 
+const servicePassword = "hunter2"
+
 // prepare makes the table, and a role that may write to it.
 func (s *ownServer) prepare(t *testing.T) {
 	t.Helper()
 	ddl, err := Schema("")
 	require.NoError(t, err)
-	s.execute(t, "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'service') THEN CREATE ROLE service LOGIN; END IF; END $$")
+	s.execute(t, "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'service') THEN CREATE ROLE service LOGIN PASSWORD '"+servicePassword+"'; END IF; END $$")
 	for statement := range strings.SplitSeq(ddl, ";\n") {
 		if strings.TrimSpace(statement) != "" {
 			s.execute(t, statement)
@@ -102,7 +110,9 @@ func (s *ownServer) prepare(t *testing.T) {
 }
 
 // service is the DSN of that role.
-func (s *ownServer) service() string { return strings.Replace(s.dsn, "postgres@", "service@", 1) }
+func (s *ownServer) service() string {
+	return strings.Replace(s.dsn, "postgres@", "service:"+servicePassword+"@", 1)
+}
 
 // Whatever befalls the server: events wait, OnError says why, and all of it is
 // delivered when it is over.
@@ -119,6 +129,7 @@ func TestFault09TheServerIsInTroubleAndRecovers(t *testing.T) {
 			l.wait(t, 100)
 			counts := l.end(t, s.dsn, nil)
 			require.Contains(t, l.reports(), h.says)
+			require.NotContains(t, l.reports(), servicePassword)
 			return counts
 		})
 	}

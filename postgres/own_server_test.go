@@ -50,6 +50,11 @@ func startServer(t *testing.T, settings ...string) *ownServer {
 		require.NoError(t, os.Chown(directory, uid, gid))
 	}
 	s.run(t, "initdb", "-D", s.data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	// The role service needs its password, the others need none.
+	hba := filepath.Join(s.data, "pg_hba.conf")
+	rules, err := os.ReadFile(hba)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(hba, append([]byte("host all service 127.0.0.1/32 scram-sha-256\n"), rules...), 0o600))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s.port = listener.Addr().(*net.TCPAddr).Port

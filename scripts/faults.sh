@@ -12,13 +12,14 @@ export AUDIT_FAULTS_TABLE=$dir/table
 : >"$AUDIT_FAULTS_TABLE"
 
 packages=(. ./sqlite ./postgres ./internal/faults)
+run=${RUN:-^TestFault}
 # What measures has the machine for itself.
-alone='^(TestFault13AFloodIsTakenInBoundedMemory|TestFault08AnOutageUnderFullLoad)$'
+alone=$(printf '%s\n' TestFault13AFloodIsTakenInBoundedMemory TestFault08AnOutageUnderFullLoad | grep -E "${run%%/*}" | paste -sd '|') || true
 status=0
 # -parallel 4: strace and servers wait more than they work.
-go test -count=1 -timeout 30m -parallel 4 -run "${RUN:-^TestFault}" -skip "$alone" "${packages[@]}" || status=$?
-if [[ -z ${RUN-} ]]; then
-	go test -count=1 -timeout 30m -p 1 -run "$alone" "${packages[@]}" || status=$?
+go test -count=1 -timeout 30m -parallel 4 -run "$run" -skip "^(${alone:-none})\$" "${packages[@]}" || status=$?
+if [[ -n $alone ]]; then
+	go test -count=1 -timeout 30m -p 1 -run "^($alone)\$" "${packages[@]}" || status=$?
 fi
 
 # print TABLE HEADER...: the rows of a table, in the order of their numbers, under a header.
@@ -42,8 +43,12 @@ print() {
 }
 
 print faults fault rounds submitted acked found lost duplicated result
+print naive 'naive writer' rounds submitted acked found lost duplicated result
 print mutants mutant 'killed by' result
-if grep -qE 'FAILED|SURVIVED' "$AUDIT_FAULTS_TABLE"; then
+if [[ ! -s $AUDIT_FAULTS_TABLE ]]; then
+	echo "no test of the suite matches RUN=$run" >&2
+	status=1
+elif grep -qE 'FAILED|SURVIVED' "$AUDIT_FAULTS_TABLE"; then
 	status=1
 fi
 exit "$status"

@@ -74,7 +74,7 @@ var mutants = []mutant{
 	},
 	{
 		mistake: "spool deleted before the commit", file: "spool.go",
-		was: "	if !s.pending() {\n		for len", is: "	if s.read == s.appended {\n		for len",
+		was: "	if !s.pending() && len(s.segments) > 0", is: "	if s.read == s.written && len(s.segments) > 0",
 		killedBy: "TestWhatIsInTheSpoolStaysThereUntilItIsCommitted",
 	},
 	{
@@ -99,7 +99,7 @@ var mutants = []mutant{
 	},
 	{
 		mistake: "a batch counted as one event", file: "queue.go",
-		was: "	settled := newTally(to-from, gaps)\n", is: "	settled := newTally(1, gaps)\n",
+		was: "	events := uint64(to - from - gaps)", is: "	events := uint64(1)",
 		killedBy: "TestStatsCountEventsNotBatches",
 	},
 	{
