@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -142,6 +143,11 @@ func (s *fileSink) writeLines(_ context.Context, lines []byte) error {
 		}
 		return err
 	}
+	if s.follows != nil {
+		if err := s.undisturbed(lines); err != nil {
+			return err
+		}
+	}
 	if s.options.Sync == SyncBatch {
 		if err := s.sync(); err != nil {
 			return err
@@ -154,6 +160,22 @@ func (s *fileSink) writeLines(_ context.Context, lines []byte) error {
 	}
 	s.size += int64(len(lines))
 	return nil
+}
+
+// undisturbed checks that a batch stands where it should: another program may have
+// changed the file after prepare. Then it is cut off again, if it is still the end.
+func (s *fileSink) undisturbed(lines []byte) error {
+	info, err := s.file.Stat()
+	if err != nil || info.Size() == s.size+int64(len(lines)) {
+		return err
+	}
+	tail := make([]byte, len(lines))
+	start := info.Size() - int64(len(lines))
+	if n, _ := s.file.ReadAt(tail, max(start, 0)); n == len(lines) && bytes.Equal(tail, lines) {
+		err = s.file.Truncate(start)
+		s.unsynced = true
+	}
+	return join(fmt.Errorf("another program truncated %s, or wrote to it, at the same time", s.path), err)
 }
 
 // takeBack cuts off what stands behind the last whole batch.

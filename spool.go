@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -24,6 +25,7 @@ type spool struct {
 	fsys   fileSystem
 	limit  int64 // bytes of all files
 	report func(op string, err error)
+	last   *segment // the youngest, also if it is read already
 
 	// Under the lock of the queue.
 	segments []*segment // oldest first; the worker reads the first one
@@ -91,10 +93,10 @@ func openSpool(fsys fileSystem, path string, limit int64, queue *queue, report f
 	if s.log, err = openFileSink(fsys, path, options, s, report); err != nil {
 		return nil, err
 	}
-	live := s.segments
+	live, last := s.segments, s.last
 	s.segments = nil
 	err = s.takeUp()
-	s.segments = append(s.segments, live...)
+	s.segments, s.last = append(s.segments, live...), last
 	if err != nil {
 		return nil, join(err, s.close())
 	}
@@ -151,33 +153,41 @@ func (s *spool) begun(path string, info fs.FileInfo, size int64) error {
 	}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
+	s.last = next
 	s.segments = append(s.segments, next)
 	s.written += next.end - next.at
 	s.found(next.events)
 	return nil
 }
 
-// known is how much of a file with size bytes is in the last segment already: the log
-// may go on in the same file, after another program has changed it.
-func (s *spool) known(info fs.FileInfo, size int64) (int64, error) {
-	last := s.last()
-	if last == nil {
-		return 0, nil
+// known is how much of a file with size bytes is in segments already: the log may go on
+// in the same file, after another program has changed it.
+func (s *spool) known(info fs.FileInfo, size int64) (from int64, err error) {
+	s.queue.mu.Lock()
+	segments := slices.Clone(s.segments)
+	s.queue.mu.Unlock()
+	if s.last != nil && !slices.Contains(segments, s.last) {
+		segments = append(segments, s.last) // the worker was quick
 	}
-	before, err := last.file.Stat()
-	if err != nil || !s.fsys.SameFile(info, before) {
-		return 0, err
+	for _, segment := range segments {
+		before, err := segment.file.Stat()
+		if err != nil || !s.fsys.SameFile(info, before) {
+			continue
+		}
+		segment.size = 0 // it is counted once
+		if size < segment.end {
+			if err := s.truncated(segment, size); err != nil {
+				return 0, err
+			}
+		}
+		from = max(from, min(size, segment.end))
 	}
-	last.size = 0 // it is counted once
-	if size < last.end {
-		return size, s.truncated(last, size)
-	}
-	return last.end, nil
+	return from, nil
 }
 
 // left implements follower.
 func (s *spool) left(path string) {
-	last := s.last()
+	last := s.last
 	info, err := last.file.Stat()
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
@@ -189,16 +199,6 @@ func (s *spool) left(path string) {
 		s.segments = s.segments[:len(s.segments)-1]
 		s.consumed = append(s.consumed, last)
 	}
-}
-
-// last is the youngest segment; nil if there is none.
-func (s *spool) last() *segment {
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	if len(s.segments) == 0 {
-		return nil
-	}
-	return s.segments[len(s.segments)-1]
 }
 
 var errSpoolFull = errors.New("the spool is full, events wait in the queue")

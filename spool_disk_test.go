@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,5 +102,83 @@ func TestTheLimitOfTheSpoolIsThatOfTheDisk(t *testing.T) {
 		require.NoError(t, logger.Close())
 		requireLedgerHolds(t, logger)
 		require.Equal(t, [][]string{{}}, fsys.content(t), "it is tried again")
+	})
+}
+
+// Another program changes the file between the look at it and the write: the batch is
+// taken back, and comes again.
+func TestASpoolThatIsChangedBetweenLookAndWrite(t *testing.T) {
+	line := `{"timestamp": "2026-11-23T08:07:55.123456+00:00", "action": "read", "granted": true, "manager": "other"}`
+	for name, row := range map[string]struct {
+		change    func(path string) error
+		delivered []string
+		dropped   uint64
+	}{
+		"emptied":     {func(path string) error { return os.Truncate(path, 0) }, []string{"m0", "m2"}, 1},
+		"appended to": {func(path string) error { return appendTo(path, line) }, []string{"m0", "m1", "other", "m2"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fsys := newFaultyFS(t)
+				logger, store := fsys.startSpooling(t, func(o *DatabaseOptions) { o.Buffer.Ack, o.Buffer.BatchSize = AckDurable, 1 })
+				recordNamed(t, logger, "m0", "m1")
+				<-time.After(time.Minute) // the worker has read m0
+				changed := false
+				fsys.fail(func(call string) error {
+					if changed || !strings.HasPrefix(call, "write permission.log#") {
+						return nil
+					}
+					changed = true
+					return row.change(fsys.log())
+				})
+				recordNamed(t, logger, "m2")
+				requireLedgerHolds(t, logger)
+				store.set(nil)
+				require.NoError(t, logger.Flush(t.Context()))
+				require.Equal(t, row.delivered, store.managers)
+				require.Equal(t, row.dropped, logger.Stats().Dropped)
+				require.EqualValues(t, len(row.delivered), logger.Stats().Written)
+				require.Zero(t, logger.Stats().Pending)
+				require.ErrorContains(t, errors.Join(store.told...), "at the same time")
+				require.NoError(t, logger.Close())
+			})
+		})
+	}
+}
+
+func appendTo(path, line string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = file.WriteString(line + "\n")
+		err = errors.Join(err, file.Close())
+	}
+	return err
+}
+
+// What is cut off again and again in the same file is counted once, and what is written
+// behind it is delivered once.
+func TestASpoolThatIsCutAgainAndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		logger, store := fsys.startSpooling(t, func(o *DatabaseOptions) { o.Buffer.Ack, o.Buffer.BatchSize = AckDurable, 1 })
+		recordNamed(t, logger, "x")
+		<-time.After(time.Minute)
+		lines := func() []string {
+			text, err := os.ReadFile(fsys.log())
+			require.NoError(t, err)
+			return strings.SplitAfter(string(text), "\n")
+		}
+		recordNamed(t, logger, manyNames(8)...)
+		for _, left := range []int{7, 4, 2} { // of the lines
+			require.NoError(t, os.Truncate(fsys.log(), int64(len(strings.Join(lines()[:left], "")))))
+			recordNamed(t, logger, "after", "after")
+		}
+		requireLedgerHolds(t, logger)
+		store.set(nil)
+		require.NoError(t, logger.Flush(t.Context()))
+		require.Equal(t, []string{"x", "m0", "after", "after"}, store.managers)
+		stats := logger.Stats()
+		require.Equal(t, []uint64{15, 4, 11, 0}, []uint64{stats.Recorded, stats.Written, stats.Dropped, stats.Pending})
+		require.NoError(t, logger.Close())
 	})
 }

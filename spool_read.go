@@ -125,7 +125,7 @@ func (s *spool) advance(of *segment, to int64, events uint64) {
 	for len(of.gaps) > 0 && of.gaps[0] < to {
 		of.gaps = of.gaps[1:]
 	}
-	if of == s.segments[0] && of.at == of.end {
+	if len(s.segments) > 0 && of == s.segments[0] && of.at == of.end {
 		s.read += of.cut
 		of.cut = 0
 		s.lost(of, of.events)
