@@ -91,6 +91,9 @@ type DeadLetterError struct {
 
 // Error implements error. It does not print the line.
 func (e *DeadLetterError) Error() string {
+	if e.ID.IsZero() { // of a spool
+		return fmt.Sprintf("audit: line that is no event: %v", e.Err)
+	}
 	return fmt.Sprintf("audit: event %s refused by the sink: %v", e.ID, e.Err)
 }
 

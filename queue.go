@@ -269,6 +269,7 @@ func (q *queue) settle(b *batch, from, to int, dead error) {
 	if b.place != nil {
 		q.stats.Spooled -= events
 		q.spooler.skip(b.place, to, events)
+		poke(q.spooler.wake) // it can be deleted
 		return
 	}
 	if dead != nil && b.ack != nil && !b.finished {

@@ -256,17 +256,24 @@ func (s *spool) clean() error {
 	return err
 }
 
-// remove closes and deletes the file of a segment.
+// keptSuffix is that of a rotated file that is not deleted, since it is not what it was.
+const keptSuffix = ".kept"
+
+// remove closes and deletes the file of a segment, unless another program changed it.
 func (s *spool) remove(segment *segment) error {
 	var err error
 	if !segment.closed {
 		err = segment.file.Close()
 		segment.closed = true
 	}
-	if segment.path != "" {
-		err = join(err, removeIfThere(s.fsys, segment.path))
+	if segment.path == "" {
+		return err
 	}
-	return err
+	if info, statErr := s.fsys.Stat(segment.path); statErr == nil && info.Size() != segment.size {
+		s.report("recover", fmt.Errorf("another program changed %s: it is now %s%s", segment.path, segment.path, keptSuffix))
+		return join(err, s.fsys.Rename(segment.path, segment.path+keptSuffix))
+	}
+	return join(err, removeIfThere(s.fsys, segment.path))
 }
 
 // close closes the files. What is delivered is deleted.

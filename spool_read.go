@@ -3,6 +3,7 @@ package audit
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -233,5 +234,5 @@ func (s *spool) lost(of *segment, events uint64) {
 	stats.Dropped += events
 	stats.Pending -= events
 	stats.Spooled -= events
-	s.report("recover", fmt.Errorf("%d events in %s are lost: another program changed it", events, s.log.path))
+	s.report("recover", fmt.Errorf("%d events in %s are lost: another program changed it", events, cmp.Or(of.path, s.log.path)))
 }

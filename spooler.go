@@ -211,6 +211,7 @@ func (s *spooler) finish() {
 	for _, mark := range s.marks {
 		mark.ack.resolve(errNotDelivered)
 	}
+	s.marks = nil
 }
 
 // nextBatch waits for a batch; nil when there is none left.

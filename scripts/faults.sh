@@ -45,7 +45,7 @@ print() {
 print faults fault rounds submitted acked found lost duplicated result
 print naive 'naive writer' rounds submitted acked found lost duplicated result
 print mutants mutant 'killed by' result
-if [[ ! -s $AUDIT_FAULTS_TABLE ]]; then
+if [[ $status -eq 0 && ! -s $AUDIT_FAULTS_TABLE ]]; then
 	echo "no test of the suite matches RUN=$run" >&2
 	status=1
 elif grep -qE 'FAILED|SURVIVED' "$AUDIT_FAULTS_TABLE"; then

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/internal/faults"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -88,11 +90,20 @@ func TestFault13AFloodIsTakenInBoundedMemory(t *testing.T) {
 		require.Equal(t, []int{events, events}, []int{recorded, written})
 		return faults.Counts{Submitted: events, Acked: recorded, Found: written, Lost: recorded - written}, kilobytes
 	}
-	_, few := flood(10_000)
-	counts, many := flood(faults.Rounds(100_000, 1_000_000))
-	require.LessOrEqual(t, many, few*3/2, "kilobytes")
+	var counts faults.Counts
+	var few, many []int // kilobytes of each run
+	for range 3 {
+		_, kilobytes := flood(10_000)
+		few = append(few, kilobytes)
+		found, kilobytes := flood(faults.Rounds(100_000, 1_000_000))
+		many = append(many, kilobytes)
+		counts.Add(found)
+	}
+	slices.Sort(few)
+	slices.Sort(many)
+	assert.LessOrEqual(t, many[1], few[1]*3/2, "kilobytes, medians of %v and %v", many, few)
 	faults.Report(t, faults.Row{
-		Fault: "13 flood at a sink of 1 ms a batch", Rounds: 1, Counts: counts,
-		Note: fmt.Sprintf("%d KiB resident at most, %d of 10,000 events", many, few),
+		Fault: "13 flood at a sink of 1 ms a batch", Rounds: 3, Counts: counts,
+		Note: fmt.Sprintf("%d KiB resident at most, %d of 10,000 events (medians)", many[1], few[1]),
 	})
 }
