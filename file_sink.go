@@ -166,8 +166,12 @@ func (s *fileSink) writeLines(_ context.Context, lines []byte) error {
 // changed the file after prepare. Then it is cut off again, if it is still the end.
 func (s *fileSink) undisturbed(lines []byte) error {
 	info, err := s.file.Stat()
-	if err != nil || info.Size() == s.size+int64(len(lines)) {
+	if err != nil {
+		s.spoiled, s.torn = err, true
 		return err
+	}
+	if info.Size() == s.size+int64(len(lines)) {
+		return nil
 	}
 	tail := make([]byte, len(lines))
 	start := info.Size() - int64(len(lines))

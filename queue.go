@@ -268,7 +268,7 @@ func (q *queue) settle(b *batch, from, to int, dead error) {
 	b.settled = to
 	if b.place != nil {
 		q.stats.Spooled -= events
-		q.spooler.skip(b.place, to, events)
+		q.spooler.skip(b, from, to)
 		poke(q.spooler.wake) // it can be deleted
 		return
 	}

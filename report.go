@@ -69,6 +69,7 @@ func (r *reporter) next() error {
 		return nil
 	}
 	err := r.queue[0]
+	r.queue[0] = nil // it may be large
 	r.queue = r.queue[1:]
 	r.bytes -= letterSize(err)
 	return err

@@ -25,7 +25,7 @@ type spool struct {
 	fsys   fileSystem
 	limit  int64 // bytes of all files
 	report func(op string, err error)
-	last   *segment // the youngest, also if it is read already
+	last   *segment // the youngest, also if it is read already; the spooler's alone
 
 	// Under the lock of the queue.
 	segments []*segment // oldest first; the worker reads the first one
@@ -43,14 +43,20 @@ type spool struct {
 }
 
 // segment is one of the files; or what was written to it between two times that
-// another program changed it.
+// another program changed it. What is not read yet of all of them, and what was cut off,
+// is what was written but not read.
 type segment struct {
-	path   string    // where it is to be deleted; "": nowhere
-	file   logFile   // for reading
-	size   int64     // of the file, once it is not appended to any more
-	closed bool      // the file, which is not deleted yet
-	live   bool      // the spooler appends to it
-	born   time.Time // when the first event came from the queue; zero: none did
+	file logFile // for reading
+
+	// The spooler's alone.
+	size   int64 // of the file, once it is not appended to any more
+	closed bool  // the file, which could not be deleted yet
+	shared bool  // the file is that of a younger segment, too
+
+	// Under the lock of the queue.
+	path string    // where the file is to be deleted; "": nowhere
+	live bool      // the spooler appends to it
+	born time.Time // when the first event came from the queue; zero: none did
 
 	at     int64   // up to where it is read
 	end    int64   // of what may be read
@@ -59,11 +65,21 @@ type segment struct {
 	gaps   []int64 // where the gap events begin that are not read yet
 }
 
-// place is where the events of a batch are in the spool, from one on.
+// place is where the events of a batch are in the spool: those from one on, since the
+// others were delivered before. The offsets are those in an empty segment, at first.
 type place struct {
 	from    int
 	segment *segment
-	ends    []int64 // of the lines, in the segment
+	start   int64   // of the first line
+	ends    []int64 // of the lines
+}
+
+// lineStart is where the line of an event begins.
+func (p *place) lineStart(event int) int64 {
+	if event == p.from {
+		return p.start
+	}
+	return p.ends[event-p.from-1]
 }
 
 // mark is an ack that is due when the spool is delivered up to what was written then.
@@ -174,7 +190,7 @@ func (s *spool) known(info fs.FileInfo, size int64) (from int64, err error) {
 		if err != nil || !s.fsys.SameFile(info, before) {
 			continue
 		}
-		segment.size = 0 // it is counted once
+		segment.shared = true
 		if size < segment.end {
 			if err := s.truncated(segment, size); err != nil {
 				return 0, err
@@ -208,11 +224,10 @@ var errSpoolFull = errors.New("the spool is full, events wait in the queue")
 func (s *spool) append(lines []byte) error {
 	s.queue.mu.Lock()
 	used := int64(0)
-	for _, segment := range s.segments {
-		used += max(segment.end, segment.size)
-	}
-	for _, segment := range s.consumed {
-		used += segment.size
+	for _, segment := range slices.Concat(s.segments, s.consumed) {
+		if !segment.shared {
+			used += max(segment.end, segment.size)
+		}
 	}
 	s.queue.mu.Unlock()
 	if used > 0 && used+int64(len(lines)) > s.limit {

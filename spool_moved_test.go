@@ -204,11 +204,38 @@ func TestASpoolThatCannotBeOpened(t *testing.T) {
 	require.ErrorContains(t, open(audit.DatabaseOptions{SpoolPath: t.TempDir()}), "is a directory")
 	require.ErrorContains(t, open(audit.DatabaseOptions{SpoolPath: path, DeadLetterPath: path}), "SpoolPath must be another file than DeadLetterPath")
 	require.ErrorContains(t, open(audit.DatabaseOptions{SpoolPath: path, SpoolMaxBytes: -1}), "SpoolMaxBytes must not be negative: got -1")
-	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("x", audit.MaxLineBytes+1)+"\n"), 0o600))
-	require.ErrorContains(t, open(audit.DatabaseOptions{SpoolPath: path}), "this is no spool")
-	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("x", audit.MaxLineBytes)+"\n"), 0o600))
-	store := &memorySink{}
-	logger = spooling(t, store, path, nil)
-	require.Eventually(t, func() bool { return logger.Stats().DeadLettered == 1 }, 10*time.Second, time.Millisecond)
-	require.NoError(t, logger.Close())
+}
+
+// Zeros that a power cut left, for example.
+func TestALineOfTheSpoolThatIsTooLongHarmsNoOther(t *testing.T) {
+	for _, size := range []int{audit.MaxLineBytes, audit.MaxLineBytes + 1, audit.MaxLineBytes + 2, 5 * audit.MaxLineBytes} {
+		for when, before := range map[string]bool{"before it is opened": true, "while it is open": false} {
+			t.Run(fmt.Sprint(size, " bytes, ", when), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					store, broken := breakable()
+					path := spoolPath(t)
+					logger := spooling(t, store, path, durable)
+					recordAll(t, logger, "m0", "m1")
+					if before {
+						require.NoError(t, logger.Close())
+					}
+					appendTo(t, path, strings.Repeat("\x00", size)+"\n"+lineOf(t, granted("other"))+"\n")
+					store.closed = 0
+					if before {
+						logger = spooling(t, store, path, durable)
+					}
+					recordAll(t, logger, "m2")
+					broken.Store(false)
+					require.NoError(t, logger.Flush(t.Context()))
+					require.Equal(t, []string{"m0", "m1", "other", "m2"}, store.managers())
+					require.EqualValues(t, 1, logger.Stats().DeadLettered)
+					require.Zero(t, logger.Stats().Dropped)
+					require.NoError(t, logger.Close())
+					dead, err := os.ReadFile(path + ".dead")
+					require.NoError(t, err)
+					require.Len(t, dead, size+1, "it is kept as it stands")
+				})
+			})
+		}
+	}
 }

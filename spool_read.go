@@ -14,21 +14,41 @@ import (
 // tells where the gap events begin, which do not count.
 func countLines(file io.ReaderAt, from, to int64) (events uint64, gaps []int64, err error) {
 	reader := bufio.NewReaderSize(io.NewSectionReader(file, from, to-from), int(min(to-from, MaxLineBytes))+1)
+	inside := false // of a line that is too long
 	for {
 		line, err := reader.ReadSlice('\n')
+		tooLong := errors.Is(err, bufio.ErrBufferFull)
 		switch {
 		case errors.Is(err, io.EOF):
 			return events, gaps, nil
-		case errors.Is(err, bufio.ErrBufferFull):
-			return events, gaps, fmt.Errorf("a line has more than %d bytes: this is no spool", MaxLineBytes)
-		case err != nil:
+		case err != nil && !tooLong:
 			return events, gaps, err
+		case tooLong: // it is counted at its end
+		case inside:
+			events++
 		case isGapLine(line):
 			gaps = append(gaps, from)
 		case !isBlank(line):
 			events++
 		}
+		inside = tooLong
 		from += int64(len(line))
+	}
+}
+
+// readLines reads whole lines up to end: as many as there is room for, one at least.
+func (s *spool) readLines(file io.ReaderAt, offset, end int64) (text []byte, err error) {
+	if s.buffer == nil {
+		s.buffer = make([]byte, MaxLineBytes+1) // which holds a line of ours
+	}
+	for buffer := s.buffer; ; buffer = make([]byte, 2*len(buffer)) {
+		n, err := file.ReadAt(buffer[:min(int64(len(buffer)), end-offset)], offset)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if text = buffer[:bytes.LastIndexByte(buffer[:n], '\n')+1]; len(text) > 0 || n < len(buffer) {
+			return text, nil
+		}
 	}
 }
 
@@ -43,14 +63,10 @@ func (s *spool) next(entries []Entry, most int) (_ []Entry, damaged *DeadLetterE
 	if first == nil {
 		return entries, nil, nil
 	}
-	if s.buffer == nil {
-		s.buffer = make([]byte, MaxLineBytes+1) // which holds a line at least
-	}
-	n, err := first.file.ReadAt(s.buffer[:min(int64(len(s.buffer)), end-offset)], offset)
-	if err != nil && !errors.Is(err, io.EOF) {
+	text, err := s.readLines(first.file, offset, end)
+	if err != nil {
 		return entries, nil, err
 	}
-	text := s.buffer[:bytes.LastIndexByte(s.buffer[:n], '\n')+1]
 	size := 0
 	events := uint64(0)
 	s.gaps = s.gaps[:0]
@@ -116,11 +132,7 @@ func (s *spool) position() (first *segment, offset, end int64, gaps []int64) {
 // there, and that many events were found on the way. If they are not as many as were
 // written another program has changed them. The queue is locked.
 func (s *spool) advance(of *segment, to int64, events uint64) {
-	if events > of.events {
-		s.found(events - of.events)
-		of.events = events
-	}
-	of.events -= events
+	s.takeOff(of, events)
 	s.read += to - of.at
 	of.at = to
 	for len(of.gaps) > 0 && of.gaps[0] < to {
@@ -131,6 +143,15 @@ func (s *spool) advance(of *segment, to int64, events uint64) {
 		of.cut = 0
 		s.lost(of, of.events)
 	}
+}
+
+// takeOff takes events off those that are not read yet. The queue is locked.
+func (s *spool) takeOff(of *segment, events uint64) {
+	if events > of.events {
+		s.found(events - of.events)
+		of.events = events
+	}
+	of.events -= events
 }
 
 // pass is called when everything that was read is delivered, or given up. It leaves the
@@ -165,15 +186,22 @@ func (s *spool) resolveMarks() {
 	}
 }
 
-// skip is called when the worker has delivered events of a batch, up to one of them,
-// before it came to read them. The queue is locked.
-func (s *spool) skip(p *place, to int, events uint64) {
-	i := slices.Index(s.segments, p.segment)
-	if i < 0 || to <= p.from {
+// skip is called when the worker has delivered events of a batch before it came to read
+// them. If something else comes first, they are read and delivered again. The queue is
+// locked.
+func (s *spool) skip(b *batch, from, to int) {
+	p := b.place
+	if from >= to {
 		return
 	}
-	s.consumed, s.segments = append(s.consumed, s.segments[:i]...), s.segments[i:] // nothing is left in these
-	s.advance(p.segment, min(p.ends[to-p.from-1], p.segment.end), events)
+	if s.read == s.settled {
+		s.pass()
+	}
+	if s.read != s.settled || len(s.segments) == 0 || s.segments[0] != p.segment || p.segment.at != p.lineStart(from) {
+		s.found(b.count(from, to))
+		return
+	}
+	s.advance(p.segment, min(p.lineStart(to), p.segment.end), b.count(from, to))
 	s.pass()
 }
 

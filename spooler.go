@@ -113,7 +113,11 @@ func (s *spooler) tookOver() bool {
 	}
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	return s.sending != nil && s.sending.place != nil
+	took := s.sending != nil && s.sending.place != nil
+	if took {
+		s.sending = nil // what becomes of the spool is not the worker's affair any more
+	}
+	return took
 }
 
 // takeBack is called when another program has cut a segment to size bytes. If what the
@@ -127,10 +131,11 @@ func (s *spooler) takeBack(of *segment, size int64) bool {
 		return false
 	}
 	left := b.count(b.settled, b.events)
-	of.events -= left
+	s.takeOff(of, left)
 	s.queue.stats.Spooled -= left
+	next := of.at == p.lineStart(b.settled)
 	b.place = nil
-	return true
+	return next
 }
 
 // allSafe reports whether the logger shuts down and may do so: everything that was
@@ -338,16 +343,14 @@ func (s *spooler) publish(b *batch, p *place) {
 // extend counts what was appended of a batch. The queue is locked.
 func (s *spooler) extend(b *batch, p *place) {
 	live := s.segments[len(s.segments)-1]
-	start := s.log.size - p.ends[len(p.ends)-1]
-	for _, i := range b.gaps {
-		if i == p.from {
-			live.gaps = append(live.gaps, start)
-		} else if i > p.from {
-			live.gaps = append(live.gaps, start+p.ends[i-p.from-1])
-		}
-	}
+	p.start = s.log.size - p.ends[len(p.ends)-1]
 	for i := range p.ends {
-		p.ends[i] += start
+		p.ends[i] += p.start
+	}
+	for _, i := range b.gaps {
+		if i >= p.from {
+			live.gaps = append(live.gaps, p.lineStart(i))
+		}
 	}
 	if !s.pending() {
 		s.since = b.opened
@@ -361,7 +364,7 @@ func (s *spooler) extend(b *batch, p *place) {
 	p.segment, b.place = live, p
 	s.queue.stats.Spooled += b.count(b.settled, b.events)
 	// The worker has delivered these meanwhile, and need not read them.
-	s.skip(p, b.settled, b.count(p.from, b.settled))
+	s.skip(b, p.from, b.settled)
 }
 
 // rest waits before the next attempt to append.
