@@ -72,7 +72,7 @@ func TestFault06ASpoolInOtherHandsUnderLoad(t *testing.T) {
 	for name, vandalism := range vandalisms {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // it waits for the disk
-			rounds, destroyed := faults.Rounds(1, 10), 0
+			rounds, destroyed := faults.Rounds(1, 4), 0
 			var counts faults.Counts
 			for seed := range rounds {
 				v := newVandalised(t, uint64(seed))

@@ -16,8 +16,8 @@ run=${RUN:-^TestFault}
 # What measures has the machine for itself.
 alone=$(printf '%s\n' TestFault13AFloodIsTakenInBoundedMemory TestFault08AnOutageUnderFullLoad | grep -E "${run%%/*}" | paste -sd '|') || true
 status=0
-# -parallel 4: strace and servers wait more than they work.
-go test -count=1 -timeout 30m -parallel 4 -run "$run" -skip "^(${alone:-none})\$" "${packages[@]}" || status=$?
+# -parallel 6: strace and servers wait more than they work.
+go test -count=1 -timeout 30m -parallel 6 -run "$run" -skip "^(${alone:-none})\$" "${packages[@]}" || status=$?
 if [[ -n $alone ]]; then
 	go test -count=1 -timeout 30m -p 1 -run "^($alone)\$" "${packages[@]}" || status=$?
 fi
