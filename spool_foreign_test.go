@@ -44,14 +44,16 @@ func TestWhatComesBeforeABatchInTheSpoolIsDelivered(t *testing.T) {
 					logger, err := newDatabaseAuditLogger(fsys, store, complete)
 					require.NoError(t, err)
 					require.NoError(t, os.WriteFile(fsys.log(), []byte(strings.Repeat(foreignLine+"\n", lines)), 0o600))
-					wrote := false
+					wrote, answers := false, meanwhile // the spooler's alone
 					fsys.fail(func(call string) error {
-						wrote = wrote || strings.HasPrefix(call, "write permission.log#")
-						if wrote && strings.HasPrefix(call, "sync permission.log#") {
-							for _, answer := range meanwhile {
+						switch {
+						case strings.HasPrefix(call, "write permission.log#"):
+							wrote = true
+						case strings.HasPrefix(call, "sync permission.log#") && wrote:
+							for _, answer := range answers {
 								store.answers <- answer
 							}
-							meanwhile = nil
+							answers = nil
 							<-time.After(time.Second)
 						}
 						return nil
@@ -135,6 +137,7 @@ func TestASpoolThatIsDamagedAndCut(t *testing.T) {
 		requireLedgerHolds(t, logger)
 		require.Zero(t, logger.Stats().Pending)
 		require.NoError(t, logger.Close())
+		synctest.Wait()
 		require.NotContains(t, errors.Join(told...).Error(), "18446744", "a number below zero")
 	})
 }
@@ -197,6 +200,7 @@ func TestARotatedFileOfTheSpoolThatWasChangedIsKept(t *testing.T) {
 				require.NoError(t, logger.Flush(t.Context()))
 				synctest.Wait()
 				require.NoError(t, logger.Close())
+				synctest.Wait()
 				require.FileExists(t, rotated[1]+".kept")
 				require.ErrorContains(t, errors.Join(store.told...), rotated[1]+": it is now "+rotated[1]+".kept")
 				requireLedgerHolds(t, logger)
