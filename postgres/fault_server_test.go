@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/permaudit/audit/internal/faults"
@@ -62,8 +63,8 @@ var hardships = map[string]hardship{
 		s.execute(t, "SET default_transaction_read_only = off", "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
 	}, "read-only"},
 	"connections used up": {func(t *testing.T, s *ownServer, l *load) {
-		s.execute(t, "ALTER ROLE service CONNECTION LIMIT 0", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'service'")
-		l.waitFor(t, "too many connections")
+		s.execute(t, "ALTER ROLE service CONNECTION LIMIT 0")
+		s.disconnect(t, l, "too many connections")
 		pause(t, l)
 		s.execute(t, "ALTER ROLE service CONNECTION LIMIT -1")
 	}, "too many connections"},
@@ -74,14 +75,14 @@ var hardships = map[string]hardship{
 		s.execute(t, "GRANT INSERT ON permission_audit_log TO service")
 	}, "permission denied"},
 	"password changed": {func(t *testing.T, s *ownServer, l *load) {
-		s.execute(t, "ALTER ROLE service PASSWORD 'changed'", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'service'")
-		l.waitFor(t, "password authentication failed")
+		s.execute(t, "ALTER ROLE service PASSWORD 'changed'")
+		s.disconnect(t, l, "password authentication failed")
 		pause(t, l)
 		s.execute(t, "ALTER ROLE service PASSWORD '"+servicePassword+"'")
 	}, "password authentication failed"},
 	"login forbidden": {func(t *testing.T, s *ownServer, l *load) {
-		s.execute(t, "ALTER ROLE service NOLOGIN", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'service'")
-		l.waitFor(t, "not permitted to log in")
+		s.execute(t, "ALTER ROLE service NOLOGIN")
+		s.disconnect(t, l, "not permitted to log in")
 		pause(t, l)
 		s.execute(t, "ALTER ROLE service LOGIN")
 	}, "not permitted to log in"},
@@ -91,6 +92,16 @@ var hardships = map[string]hardship{
 		pause(t, l)
 		s.prepare(t)
 	}, "permission denied for schema"},
+}
+
+// disconnect terminates the connections of the service until OnError has said why it
+// gets no other: one that was just being made is not there to be terminated at first.
+func (s *ownServer) disconnect(t *testing.T, l *load, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		s.execute(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'service'")
+		return strings.Contains(l.reports(), text)
+	}, time.Minute, 20*time.Millisecond, "OnError is to say %q", text)
 }
 
 const servicePassword = "hunter2"
