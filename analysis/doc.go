@@ -1,4 +1,19 @@
-// Package analysis is the place of the questions that one asks of a query.Source:
-// which rules are missing, who bypasses them, what a deployment broke. It holds no
-// code yet.
+// Package analysis asks the questions for which a permission log is kept, of any
+// query.Source: which rules are missing ([Denied]), who uses the superuser bypass
+// ([Bypasses]), what happened to one request ([Trace]), and what there is at all
+// ([Stats]).
+//
+//	report, err := analysis.Denied(ctx, source, query.Filter{Since: yesterday}, "manager", "attribute")
+//	if err != nil {
+//		return err
+//	}
+//	for _, group := range report.Groups {
+//		fmt.Println(group.Key, group.Events, "of", group.Checks, "denied, to", group.Users, "users")
+//	}
+//
+// Where a source can count on its own, as files and databases do, no event is handed
+// out, and memory grows with the number of groups and of different users in each.
+//
+// No function stops at a damaged line or row: they are skipped, and counted in the
+// [Notes] beside the answer, which also say whether the log is complete.
 package analysis

@@ -18,7 +18,10 @@ type Handle struct {
 	closed atomic.Bool
 }
 
-var _ Source = (*Handle)(nil)
+var (
+	_ Source  = (*Handle)(nil)
+	_ Grouper = (*Handle)(nil)
+)
 
 var errClosed = errors.New("query: source is closed")
 
@@ -41,6 +44,21 @@ func (h *Handle) Events(ctx context.Context, f Filter) iter.Seq2[audit.Permissio
 		}
 		h.source.Events(ctx, f)(yield)
 	}
+}
+
+// Group implements Grouper, by GroupBy of the source. After Close it yields an error.
+func (h *Handle) Group(ctx context.Context, f Filter, by []string) (iter.Seq2[Group, error], error) {
+	groups, err := GroupBy(ctx, h.source, f, by)
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(Group, error) bool) {
+		if h.closed.Load() {
+			yield(Group{}, errClosed)
+			return
+		}
+		groups(yield)
+	}, nil
 }
 
 // Close releases what the source holds. It may be called more than once, and

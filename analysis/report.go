@@ -1,0 +1,129 @@
+package analysis
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/permaudit/audit/query"
+)
+
+// Report is the answer of Denied and Bypasses.
+type Report struct {
+	By     []string // the dimensions
+	Groups []Group  // most users first, then most events
+	Notes
+}
+
+// Group is one group of a Report. Events are the denied or bypassed ones.
+type Group struct {
+	query.Group
+
+	by      []string
+	measure string
+}
+
+// MarshalJSON implements json.Marshaler: an object with a key for each dimension,
+// null where there is no value, and then "denied" (or "bypassed"), "checks", "users",
+// "first" and "last".
+func (g Group) MarshalJSON() ([]byte, error) {
+	o := object{'{'}
+	for i, name := range g.by {
+		var value *string
+		if g.Key[i] != "" {
+			value = &g.Key[i]
+		}
+		if err := o.add(name, value); err != nil {
+			return nil, err
+		}
+	}
+	for _, member := range []struct {
+		name  string
+		value any
+	}{
+		{g.measure, g.Events},
+		{"checks", g.Checks},
+		{"users", g.Users},
+		{"first", moment(g.First)},
+		{"last", moment(g.Last)},
+	} {
+		if err := o.add(member.name, member.value); err != nil {
+			return nil, err
+		}
+	}
+	return append(o, '}'), nil
+}
+
+// object is a JSON object whose members keep their order.
+type object []byte
+
+func (o *object) add(name string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	if len(*o) > 1 {
+		*o = append(*o, ',')
+	}
+	quoted, err := json.Marshal(name)
+	*o = append(append(append(*o, quoted...), ':'), text...)
+	return err
+}
+
+// moment is a time as logs have it, nil for the zero time.
+func moment(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+}
+
+// Denied groups the denied events that f selects by any of query.Dimensions; none
+// named means manager and attribute. f.Granted does not matter. Groups are sorted by
+// users, then by denied events, descending.
+//
+// It returns an error for a dimension that does not exist, and if the source cannot
+// be read.
+func Denied(ctx context.Context, source query.Source, f query.Filter, by ...string) (*Report, error) {
+	f.Granted = query.No
+	return grouped(ctx, source, f, "denied", orDefault(by, "manager", "attribute"))
+}
+
+// Bypasses groups the events that f selects in which a superuser skipped the rules,
+// by any of query.Dimensions; none named means user and manager. f.Bypassed does not
+// matter. Order and errors are those of Denied.
+func Bypasses(ctx context.Context, source query.Source, f query.Filter, by ...string) (*Report, error) {
+	f.Bypassed = query.Yes
+	return grouped(ctx, source, f, "bypassed", orDefault(by, "user", "manager"))
+}
+
+func orDefault(by []string, names ...string) []string {
+	if len(by) == 0 {
+		return names
+	}
+	return slices.Clone(by)
+}
+
+func grouped(ctx context.Context, source query.Source, f query.Filter, measure string, by []string) (*Report, error) {
+	groups, err := query.GroupBy(ctx, source, f, by)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{By: by}
+	for group, err := range groups {
+		switch {
+		case err == nil:
+			report.Groups = append(report.Groups, Group{group, by, measure})
+			report.Sampled += group.Sampled
+			report.Anonymous += group.Anonymous
+		case !report.skip(err):
+			return nil, err
+		}
+	}
+	slices.SortFunc(report.Groups, func(a, b Group) int {
+		return cmp.Or(cmp.Compare(b.Users, a.Users), cmp.Compare(b.Events, a.Events), slices.Compare(a.Key, b.Key))
+	})
+	return report, nil
+}
