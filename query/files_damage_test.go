@@ -102,7 +102,7 @@ func TestGrowingFileIsReadAsItWasWhenOpened(t *testing.T) {
 
 func TestTruncatedFileIsAnError(t *testing.T) {
 	var log strings.Builder
-	for n := range 5 {
+	for n := range 2 * maxWorkers * 4 {
 		log.WriteString(paddedLine(n, audit.MaxLineBytes/2)) // so that not all of them are read at once
 	}
 	for _, newest := range []bool{false, true} {

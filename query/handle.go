@@ -19,8 +19,9 @@ type Handle struct {
 }
 
 var (
-	_ Source  = (*Handle)(nil)
-	_ Grouper = (*Handle)(nil)
+	_ Source   = (*Handle)(nil)
+	_ Grouper  = (*Handle)(nil)
+	_ Follower = (*Handle)(nil)
 )
 
 var errClosed = errors.New("query: source is closed")
@@ -59,6 +60,21 @@ func (h *Handle) Group(ctx context.Context, f Filter, by []string) (iter.Seq2[Gr
 		}
 		groups(yield)
 	}, nil
+}
+
+// Follow implements Follower, if the source does; else it yields an error.
+func (h *Handle) Follow(ctx context.Context, f Filter, last int) iter.Seq2[audit.PermissionAuditEvent, error] {
+	return func(yield func(audit.PermissionAuditEvent, error) bool) {
+		follower, ok := h.source.(Follower)
+		switch {
+		case h.closed.Load():
+			yield(audit.PermissionAuditEvent{}, errClosed)
+		case !ok:
+			yield(audit.PermissionAuditEvent{}, errors.New("query: follow: this source cannot be followed: name one file or one database"))
+		default:
+			follower.Follow(ctx, f, last)(yield)
+		}
+	}
 }
 
 // Close releases what the source holds. It may be called more than once, and

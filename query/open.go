@@ -11,25 +11,23 @@ import (
 	"strings"
 )
 
-// Open opens the source that spec names: the path of a file, file:path,
-// file:///absolute/path (a URL, with % escapes), or scheme:... for a scheme that
-// was registered with RegisterSource. A single letter before the colon is a drive
-// of Windows. Files are looked at: one that is missing, is a directory or may not
-// be read is an error.
+// Open opens the source that spec names: the path of a file or a glob, "-" for standard
+// input, file:path, file:///absolute/path (a URL, with % escapes), or scheme:... for a
+// scheme that was registered with RegisterSource. A single letter before the colon is a
+// drive of Windows. Files are looked at: one that is missing, is a directory, may not be
+// read, or is a binary file is an error. See Files; but the logs that a glob names are
+// read as OpenAll says.
 //
 // No error repeats a spec that may hold a password. The caller closes the Handle.
 func Open(ctx context.Context, spec string) (*Handle, error) {
-	scheme, rest := splitScheme(spec)
-	switch scheme {
-	case "":
-		return openFile(ctx, spec)
-	case schemeFile:
-		path, err := filePath(rest)
-		if err != nil {
-			return nil, err
-		}
+	path, isFile, err := FilePath(spec)
+	switch {
+	case err != nil:
+		return nil, err
+	case isFile:
 		return openFile(ctx, path)
 	}
+	scheme, _ := splitScheme(spec)
 	open, err := lookUp(scheme)
 	if err != nil {
 		return nil, err
@@ -42,6 +40,20 @@ func Open(ctx context.Context, spec string) (*Handle, error) {
 		return nil, fmt.Errorf("query: open %s source: its opener returned no handle", scheme)
 	}
 	return handle, nil
+}
+
+// FilePath returns the path, or the glob, that a spec names, if it names files; "-" is
+// one.
+func FilePath(spec string) (path string, isFile bool, err error) {
+	scheme, rest := splitScheme(spec)
+	switch scheme {
+	case "":
+		return spec, true, nil
+	case schemeFile:
+		path, err := filePath(rest)
+		return path, true, err
+	}
+	return "", false, nil
 }
 
 // splitScheme returns the scheme in lower case, "" if spec is a path.
@@ -86,22 +98,45 @@ func filePath(rest string) (string, error) {
 	return filepath.FromSlash(path), nil
 }
 
-func openFile(ctx context.Context, path string) (*Handle, error) {
-	if err := checkPattern(path); err != nil {
-		return nil, withoutSecret(path, err)
+func openFile(ctx context.Context, pattern string) (*Handle, error) {
+	paths, err := expandOne(pattern)
+	if err != nil {
+		return nil, withoutSecret(pattern, err)
 	}
+	for _, path := range paths {
+		if path == standardInput {
+			continue
+		}
+		if err := checkFile(ctx, path); err != nil {
+			return nil, withoutSecret(path, err)
+		}
+	}
+	return NewHandle(newLogs(pattern), nil), nil
+}
+
+// checkFile looks at a file, so that a wrong one is an error before it is read.
+func checkFile(ctx context.Context, path string) error {
 	file, err := openSnapshot(ctx, path)
 	if err != nil {
-		return nil, withoutSecret(path, err)
+		return err
 	}
-	isDatabase := file.isSQLite()
-	if err := file.Close(); err != nil {
-		return nil, err
+	defer func() { _ = file.Close() }() // it was only read
+	isDatabase, err := file.isSQLite()
+	switch {
+	case err != nil:
+		return err
+	case isDatabase:
+		return fmt.Errorf("query: open %s: it is an SQLite database: write sqlite:%s", path, path)
 	}
-	if isDatabase {
-		return nil, fmt.Errorf("query: open %s: it is an SQLite database: write sqlite:%s", path, path)
+	isPacked, err := file.isGzip()
+	if err != nil || isPacked {
+		return err
 	}
-	return NewHandle(Files(path), nil), nil
+	isBinary, err := file.isBinary()
+	if err == nil && isBinary {
+		err = fmt.Errorf("query: open %s: it is a binary file, not a log of one JSON object a line", path)
+	}
+	return err
 }
 
 // withoutSecret keeps a path out of an error that seems to be a connection string

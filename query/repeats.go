@@ -2,121 +2,81 @@ package query
 
 import (
 	"bytes"
-	"errors"
+	"encoding/binary"
 
 	"github.com/permaudit/audit"
 )
 
-// lookback finds repeats when files are read in their order: it remembers the ids
-// of the last lines.
-type lookback struct {
-	limits limits
-	line   int             // how many lines there were
-	recent []audit.EventID // of the last repeatLines of them
-	seen   map[audit.EventID]place
+// window finds the lines with the same id among the last ones that were read, in
+// either direction.
+type window struct {
+	limits  limits
+	line    int64    // how many lines there were
+	heads   []uint32 // by a hash of the id: the last line that has it
+	entries []entry  // of the last lines, by their number modulo the length
+	highest audit.EventID
+	lowest  audit.EventID
 }
 
-// place is where an id occurred last.
-type place struct{ line, file int }
+// entry is a line in the window. Lines are counted from 1, and 0 is none; what was
+// counted is cut to 32 bits, which is enough for lines that are near.
+type entry struct {
+	id     audit.EventID
+	before uint32 // the line before it that has the same hash
+	file   int32
+}
 
-func (b *lookback) repeated(id audit.EventID, file int) bool {
-	before, found := b.seen[id]
+const headBits = 16
+
+// add adds the next line, whose id is zero if it has none or is damaged. It returns
+// the number of the latest line before it, counted from 0, that has the same id and is
+// near enough, -1 if there is none.
+func (w *window) add(id audit.EventID, file int) (same int64) {
+	same = -1
 	if !id.IsZero() {
-		b.seen[id] = place{b.line, file}
-	}
-	b.recent = append(b.recent, id)
-	if n := b.limits.repeatLines; len(b.recent) > n {
-		if oldest := b.recent[0]; b.seen[oldest].line == b.line-n {
-			delete(b.seen, oldest)
+		if w.heads == nil {
+			w.heads, w.entries = make([]uint32, 1<<headBits), make([]entry, w.limits.repeatLines)
+			w.highest, w.lowest = id, id
 		}
-		b.recent = b.recent[1:]
-	}
-	b.line++
-	return found && file-before.file <= b.limits.repeatFiles
-}
-
-// lookahead finds repeats when files are read backwards. Whether an event repeats
-// an earlier one is known once that is read: a cursor of its own runs ahead. It
-// decodes the lines whose ids occur twice, so that damage never hides an event.
-type lookahead struct {
-	cursor cursor
-	failed bool // the cursor; the reading will meet the error where it belongs
-
-	line   int    // the number of the line at hand, in the order of reading
-	ahead  []mark // of the line at hand and those behind it
-	claims map[audit.EventID]int
-}
-
-// mark is the id of a line, and whether the line repeats an earlier one.
-type mark struct {
-	id       audit.EventID
-	repeated bool
-}
-
-func (a *lookahead) repeated(id audit.EventID, file int) bool {
-	limits := a.cursor.limits
-	a.cursor.most = min(file+1+limits.repeatFiles, len(a.cursor.files.paths))
-	for len(a.ahead) <= limits.repeatLines && a.advance() {
-	}
-	if len(a.ahead) == 0 {
-		return false
-	}
-	here := a.ahead[0]
-	a.ahead = a.ahead[1:]
-	if a.claims[here.id] == a.line {
-		delete(a.claims, here.id)
-	}
-	a.line++
-	return here.repeated && here.id == id
-}
-
-// advance reads one line more and reports whether there was one.
-func (a *lookahead) advance() bool {
-	if a.failed {
-		return false
-	}
-	line, err := a.cursor.next()
-	if err != nil && !errors.Is(err, errLong) {
-		a.failed = !errors.Is(err, errEnd)
-		return false
-	}
-	id, exact := peekID(line)
-	later, claimed := a.claims[id]
-	if claimed && !exact {
-		id = decodeID(line)
-	}
-	if !id.IsZero() {
-		if claimed {
-			a.ahead[later-a.line].repeated = true
+		head := &w.heads[hash(id)]
+		switch { // ids ascend, mostly
+		case bytes.Compare(id[:], w.highest[:]) > 0:
+			w.highest = id
+		case bytes.Compare(id[:], w.lowest[:]) < 0:
+			w.lowest = id
+		default:
+			same = w.find(*head, id, file)
 		}
-		a.claims[id] = a.line + len(a.ahead)
+		w.entries[w.line%int64(len(w.entries))] = entry{id, *head, int32(file)} //nolint:gosec // G115: there are not so many
+		*head = uint32(w.line + 1)                                              //nolint:gosec // G115: it is cut
 	}
-	a.ahead = append(a.ahead, mark{id: id})
-	return true
+	w.line++
+	return same
 }
 
-// peekID returns the id that a line has if it is an event. It is quick for the
-// lines of this library, which begin with their id, and for those of
-// general_manager, which have none. exact says that the line was decoded.
-func peekID(line []byte) (id audit.EventID, exact bool) {
-	const prefix, end = `{"id":"`, len(`{"id":"`) + 36
-	rest := line
-	if len(line) > end && line[end] == '"' && string(line[:len(prefix)]) == prefix {
-		if id.UnmarshalText(line[len(prefix):end]) == nil {
-			rest = line[end+1:]
+// find looks for an id in the lines of one hash, from the last one on.
+func (w *window) find(at uint32, id audit.EventID, file int) int64 {
+	for distance := int64(0); at != 0; {
+		further := int64(uint32(w.line+1) - at) //nolint:gosec // G115: it is cut
+		if further <= distance || further > int64(len(w.entries)) || further > w.line {
+			break
 		}
+		distance = further
+		e := &w.entries[(w.line-distance)%int64(len(w.entries))]
+		if e.id == id {
+			if file-int(e.file) <= w.limits.repeatFiles {
+				return w.line - distance
+			}
+			break
+		}
+		at = e.before
 	}
-	// A key id further on, which may be written with escapes, would be the one
-	// that counts.
-	if bytes.Contains(rest, []byte(`"id"`)) || bytes.Contains(rest, []byte(`\u006`)) {
-		return decodeID(line), true
-	}
-	return id, false
+	return -1
 }
 
-// decodeID returns the id of a line, zero if the line is damaged.
-func decodeID(line []byte) audit.EventID {
-	var event audit.PermissionAuditEvent
-	_ = event.UnmarshalJSON(line) // then it has no id
-	return event.ID
+// hash mixes the time in an id with what is random in it.
+func hash(id audit.EventID) uint64 {
+	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
+	high, low := binary.LittleEndian.Uint64(id[:8]), binary.LittleEndian.Uint64(id[8:])
+	return (high*odd ^ low) * odd >> (64 - headBits)
 }

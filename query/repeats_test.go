@@ -117,30 +117,8 @@ func TestRepeatsAreFoundAcrossFiles(t *testing.T) {
 	}
 }
 
-func TestPeekedIDIsThatOfTheEvent(t *testing.T) {
-	line := eventLine(7, "Project")
-	other := idOf(8).String()
-	for _, row := range []string{
-		line,
-		strings.Replace(line, `"id":`, `"ID":`, 1),
-		strings.Replace(line, `{"id":`, `{ "id": `, 1),
-		strings.Replace(line, `"granted"`, `"id":"`+other+`","granted"`, 1),
-		strings.Replace(line, `"granted"`, `"\u0069d":"`+other+`","granted"`, 1),
-		strings.Replace(line, `"granted"`, `"i\u0064":"`+other+`","granted"`, 1),
-		strings.Replace(line, `"granted"`, `"id":null,"granted"`, 1),
-		strings.Replace(line, `{"id"`, `{"\u0069\u0064"`, 1),
-		strings.Replace(line, `0000-`, `\u0030`, 1),
-		strings.Replace(line, `null}`, `{"id":"`+other+`"}}`, 1),
-		strings.Replace(line, "0007", "000X", 1),
-		strings.Replace(line, "0007", "000a", 1),
-		strings.Replace(line, "0007", "000A", 1),
-		`{"timestamp": "2026-11-23T09:07:37.197203+00:00", "action": "read", "granted": true}`,
-		"",
-	} {
-		id, _ := peekID([]byte(row))
-		require.Equal(t, decodeID([]byte(row)), id, row)
-	}
-}
+// place is where a line stands.
+type place struct{ line, file int }
 
 // With windows of a few lines, everything happens at their edges.
 func TestRepeatsAreTheSameInBothDirections(t *testing.T) {

@@ -1,0 +1,238 @@
+package query
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/permaudit/audit"
+)
+
+// grouping collects groups from events.
+type grouping struct {
+	filter     Filter // of what is counted in Group.Events
+	dimensions []dimension
+	groups     map[string]*tally
+	users      users
+	gaps       GapError
+
+	key    []byte   // of groups, for one event
+	values []string // of the dimensions, for one event
+}
+
+// tally is a group that is being counted.
+type tally struct {
+	key []string
+	counts
+}
+
+// counts are what is counted.
+type counts struct {
+	checks, events     float64 // weighed
+	sampled, anonymous int64
+	first, last        int64 // of events, in microseconds since 1970
+	users              userSet
+}
+
+func newGrouping(f Filter, dimensions []dimension) *grouping {
+	return &grouping{filter: f, dimensions: dimensions, groups: make(map[string]*tally), values: make([]string, len(dimensions))}
+}
+
+// checksOf is the filter of all checks, of which f selects some.
+func checksOf(f Filter) Filter {
+	f.Granted, f.Bypassed, f.Newest, f.Limit = Any, Any, false, 0
+	return f
+}
+
+// read reads the checks of a source. It reports whether to go on.
+func (g *grouping) read(ctx context.Context, source Source, yield func(Group, error) bool) bool {
+	f := checksOf(g.filter)
+	f.Fields = FieldTimestamp | FieldGranted | FieldBypassed | FieldUser | FieldMetadata
+	for _, d := range g.dimensions {
+		f.Fields |= d.field
+	}
+	for event, err := range source.Events(ctx, f) {
+		switch {
+		case err == nil:
+			g.add(&event)
+		case !yield(Group{}, err) || !isDamage(err):
+			return false
+		}
+	}
+	return true
+}
+
+// readGaps reads the gaps, which are no decisions: only the bounds of time hold for
+// them. What is damaged has been yielded before.
+func (g *grouping) readGaps(ctx context.Context, source Source, yield func(Group, error) bool) bool {
+	gaps := Filter{
+		Since: g.filter.Since, Until: g.filter.Until,
+		Action: Terms{In: []string{string(audit.ActionGap)}}, Fields: FieldAction | FieldMetadata,
+	}
+	for event, err := range source.Events(ctx, gaps) {
+		switch {
+		case err == nil:
+			g.gaps.count(event.Metadata["dropped"])
+		case !isDamage(err):
+			yield(Group{}, err)
+			return false
+		}
+	}
+	return true
+}
+
+func isDamage(err error) bool {
+	var damage *DamageError
+	return errors.As(err, &damage)
+}
+
+// add counts a check in the groups that it belongs to.
+func (g *grouping) add(event *audit.PermissionAuditEvent) {
+	w, sampled := weight(event.Metadata[audit.MetadataSampleRate])
+	one := counts{checks: w}
+	if sampled {
+		one.sampled = 1
+	}
+	if g.filter.Granted.accepts(event.Granted) && g.filter.Bypassed.accepts(event.Bypassed) {
+		user := userText(event)
+		one.users.add(g.users.number([]byte(user)))
+		one.events = w
+		if user == "" {
+			one.anonymous = 1
+		}
+		one.first = event.Timestamp.UnixMicro()
+		one.last = one.first
+	}
+	values := make([][]string, len(g.dimensions))
+	for i, d := range g.dimensions {
+		values[i] = d.values(event)
+	}
+	g.merge(values, &one, nil)
+}
+
+// merge adds counts to the groups of all combinations of values. numbers are those
+// that the users of the counts have here; nil: they are from here.
+func (g *grouping) merge(values [][]string, c *counts, numbers []uint32) {
+	g.mergeFrom(0, values, c, numbers)
+}
+
+func (g *grouping) mergeFrom(i int, values [][]string, c *counts, numbers []uint32) {
+	if i < len(values) {
+		for _, value := range values[i] {
+			g.values[i] = value
+			g.mergeFrom(i+1, values, c, numbers)
+		}
+		return
+	}
+	g.key = appendKey(g.key[:0], g.values)
+	t, found := g.groups[string(g.key)]
+	if !found {
+		t = &tally{key: slices.Clone(g.values)}
+		g.groups[string(g.key)] = t
+	}
+	t.merge(c, numbers)
+}
+
+// merge adds other counts; numbers are as grouping.merge has them.
+func (c *counts) merge(other *counts, numbers []uint32) {
+	if other.users.len() > 0 && (c.users.len() == 0 || other.first < c.first) {
+		c.first = other.first
+	}
+	if other.users.len() > 0 && (c.users.len() == 0 || other.last > c.last) {
+		c.last = other.last
+	}
+	c.checks += other.checks
+	c.events += other.events
+	c.sampled += other.sampled
+	c.anonymous += other.anonymous
+	other.users.each(func(user uint32) {
+		if numbers != nil {
+			user = numbers[user]
+		}
+		c.users.add(user)
+	})
+}
+
+// absorb adds what another grouping of the same dimensions has counted.
+func (g *grouping) absorb(other *grouping) {
+	g.gaps.Gaps += other.gaps.Gaps
+	g.gaps.Dropped += other.gaps.Dropped
+	numbers := g.numbersOf(&other.users)
+	for key, t := range other.groups {
+		if own, found := g.groups[key]; found {
+			own.merge(&t.counts, numbers)
+			continue
+		}
+		own := &tally{key: t.key}
+		own.merge(&t.counts, numbers)
+		g.groups[key] = own
+	}
+}
+
+// numbersOf are the numbers that others' users have here.
+func (g *grouping) numbersOf(others *users) []uint32 {
+	numbers := make([]uint32, len(others.names))
+	for i, name := range others.names {
+		numbers[i] = g.users.number([]byte(name))
+	}
+	return numbers
+}
+
+// appendKey appends values so that different ones make a different key.
+func appendKey(key []byte, values []string) []byte {
+	for _, value := range values {
+		key = binary.AppendUvarint(key, uint64(len(value)))
+		key = append(key, value...)
+	}
+	return key
+}
+
+// yield yields the gaps and the groups.
+func (g *grouping) yield(yield func(Group, error) bool) {
+	if g.gaps.Gaps > 0 && !yield(Group{}, &g.gaps) {
+		return
+	}
+	for _, t := range g.groups {
+		if t.users.len() > 0 && !yield(t.group(), nil) {
+			return
+		}
+	}
+}
+
+func (t *tally) group() Group {
+	return Group{
+		Key:    t.key,
+		Events: int64(math.Round(t.events)), Checks: int64(math.Round(t.checks)), Users: int64(t.users.len()),
+		First: time.UnixMicro(t.first).UTC(), Last: time.UnixMicro(t.last).UTC(),
+		Anonymous: t.anonymous, Sampled: t.sampled,
+	}
+}
+
+// count counts a gap, whose metadata says how many events were dropped.
+func (e *GapError) count(dropped any) {
+	e.Gaps++
+	if number, ok := dropped.(json.Number); ok {
+		n, _ := number.Int64() // no number of events: then none is known
+		e.Dropped += max(n, 0)
+	}
+}
+
+// weight is how many events one with that sample rate stands for.
+func weight(sampleRate any) (weight float64, sampled bool) {
+	rate := 0.0
+	switch value := sampleRate.(type) {
+	case json.Number:
+		rate, _ = strconv.ParseFloat(string(value), 64) // out of range: no rate
+	case float64:
+		rate = value
+	}
+	if rate > 0 && rate <= 1 {
+		return 1 / rate, true
+	}
+	return 1, false
+}

@@ -1,0 +1,133 @@
+package query
+
+import (
+	"context"
+	"iter"
+	"runtime"
+	"slices"
+
+	"github.com/permaudit/audit"
+)
+
+// logs are the files of one or several logs. Those of one log are a fileSource.
+type logs struct{ *fileSource }
+
+// newLogs is Files, but for the order in which several logs are read.
+func newLogs(patterns ...string) *logs {
+	files, _ := Files(patterns...).(*fileSource)
+	return &logs{files}
+}
+
+// Events implements Source: the logs are read side by side.
+func (l *logs) Events(ctx context.Context, f Filter) iter.Seq2[audit.PermissionAuditEvent, error] {
+	return func(yield func(audit.PermissionAuditEvent, error) bool) {
+		paths, err := expand(l.patterns)
+		if err != nil {
+			yield(audit.PermissionAuditEvent{}, err)
+			return
+		}
+		apart := byLog(paths)
+		parts := make([]Source, len(apart))
+		for i, paths := range apart {
+			part := *l.fileSource
+			part.patterns, part.isExpanded = paths, true
+			part.workers = max(1, runtime.GOMAXPROCS(0)/len(parts))
+			parts[i] = &part
+		}
+		if len(parts) == 1 {
+			parts[0].Events(ctx, f)(yield)
+			return
+		}
+		merged(parts).Events(ctx, f)(yield)
+	}
+}
+
+// byLog parts files by the log that they belong to.
+func byLog(paths []string) [][]string {
+	var logs []string
+	var apart [][]string
+	for _, path := range paths {
+		log, _ := rotation(path)
+		i := slices.Index(logs, log)
+		if i < 0 {
+			i, logs, apart = len(logs), append(logs, log), append(apart, nil)
+		}
+		apart[i] = append(apart[i], path)
+	}
+	return apart
+}
+
+// merged is several sources as one.
+type merged []Source
+
+// Events implements Source: of the next events of all sources the one with the lowest
+// timestamp comes first, the highest for Newest.
+func (m merged) Events(ctx context.Context, f Filter) iter.Seq2[audit.PermissionAuditEvent, error] {
+	return func(yield func(audit.PermissionAuditEvent, error) bool) {
+		out := limited{ctx: ctx, limit: f.Limit, yield: yield}
+		inner := f
+		if f.Fields != 0 {
+			inner.Fields |= FieldTimestamp
+		}
+		heads := make([]head, 0, len(m))
+		for _, source := range m {
+			next, stop := iter.Pull2(source.Events(ctx, inner))
+			defer stop()
+			h := head{next: next}
+			if !h.advance(&out) {
+				return
+			}
+			heads = append(heads, h)
+		}
+		for {
+			first := -1
+			for i := range heads {
+				if heads[i].ended {
+					continue
+				}
+				if first >= 0 {
+					order := heads[i].event.Timestamp.Compare(heads[first].event.Timestamp)
+					if order == 0 || (order > 0) != f.Newest {
+						continue
+					}
+				}
+				first = i
+			}
+			if first < 0 {
+				out.end()
+				return
+			}
+			if !out.give(heads[first].event, nil) || !heads[first].advance(&out) {
+				return
+			}
+		}
+	}
+}
+
+// head is the next event of a source.
+type head struct {
+	next  func() (audit.PermissionAuditEvent, error, bool)
+	event audit.PermissionAuditEvent
+	ended bool
+}
+
+// advance goes to the next event, and yields the damage before it. It reports whether
+// to go on.
+func (h *head) advance(out *limited) bool {
+	for {
+		event, err, more := h.next()
+		switch {
+		case !more:
+			h.ended = true
+			return true
+		case err == nil:
+			h.event = event
+			return true
+		case !isDamage(err):
+			out.fail(err)
+			return false
+		case !out.give(event, err):
+			return false
+		}
+	}
+}
