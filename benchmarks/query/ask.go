@@ -54,7 +54,7 @@ func (a asker) question(name string, answer func([]byte) (string, error), args [
 
 // program is a contestant that is a whole process.
 func (a asker) program(name string, answer func([]byte) (string, error), program string, args ...string) *contestant {
-	return &contestant{name: name, queries: []formulation{{name, func() (string, time.Duration, error) {
+	return &contestant{name, []*formulation{{name: name, ask: func() (string, time.Duration, error) {
 		text, took, err := output(a.ctx, program, args...)
 		if err != nil {
 			return "", 0, err
@@ -67,8 +67,11 @@ func (a asker) program(name string, answer func([]byte) (string, error), program
 func (a asker) duckdb(queries []duckQuery) *contestant {
 	c := &contestant{name: duck}
 	for _, query := range queries {
-		c.queries = append(c.queries, formulation{query.name, func() (string, time.Duration, error) {
+		c.formulations = append(c.formulations, &formulation{name: duck + ", " + query.name, ask: func() (string, time.Duration, error) {
 			rows, took, err := a.db.query(query.sql)
+			for i := range rows {
+				rows[i] = rows[i][:query.columns]
+			}
 			return rowsAnswer(rows, query.ordered), took, err
 		}})
 	}

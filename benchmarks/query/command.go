@@ -11,7 +11,7 @@ import (
 
 // output runs a program, from its start to its end, and returns its standard output.
 func output(ctx context.Context, name string, args ...string) ([]byte, time.Duration, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // G204: that is its purpose
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.Env = append(os.Environ(), "LC_ALL=C")

@@ -26,18 +26,21 @@ type log struct {
 const rareEvents = 30
 
 // writeLog writes n events as the library encodes them.
-func writeLog(path string, n int, seed uint64) (*log, error) {
+func writeLog(ctx context.Context, path string, n int, seed uint64) (*log, error) {
 	file, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // the second time, unless there is an error already
 	l := &log{path: path, events: n}
 	w := bufio.NewWriterSize(file, 1<<20)
 	counts := make(map[string]int)
 	var line []byte
 	for event := range sample.Events(n, seed) {
-		entry, err := audit.NewEntry(context.Background(), event)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		entry, err := audit.NewEntry(ctx, event)
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 )
 
 // options are the flags.
@@ -54,7 +55,7 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("-events %d -rounds %d -times %d: at least 1, 1 and 0 are needed", o.events, o.rounds, o.times)
 	}
 	fmt.Fprintf(os.Stderr, "writing %d events\n", o.events)
-	small, err := writeLog(filepath.Join(o.dir, "events.log"), o.events, o.seed)
+	small, err := writeLog(ctx, filepath.Join(o.dir, "events.log"), o.events, o.seed)
 	if err != nil {
 		return err
 	}
@@ -64,22 +65,20 @@ func run(ctx context.Context, o options) error {
 	}
 	defer engine.stop()
 	questions := ask(ctx, o, engine, small)
-	if err := chooseQueries(questions); err != nil {
-		return err
-	}
-	for round := range o.rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, o.rounds)
+	for round := range o.rounds + 1 {
+		fmt.Fprintf(os.Stderr, "round %d of %d\n", round, o.rounds)
 		for _, q := range questions {
 			if err := q.round(); err != nil {
 				return err
 			}
+			if round == 0 {
+				q.forget()
+			}
 		}
 	}
-	fmt.Printf("%d events, %d MB, seed %d; the medians of %d rounds; DuckDB %s\n\n",
-		small.events, small.size/1e6, o.seed, o.rounds, engine.version)
-	if err := printTimes(os.Stdout, questions, small.size); err != nil {
-		return err
-	}
+	fmt.Printf("%d events, %d MB, seed %d; %d processors; the medians of %d rounds; DuckDB %s\n\n",
+		small.events, small.size/bytesOfMB, o.seed, runtime.NumCPU(), o.rounds, engine.version)
+	printTimes(questions, small.size)
 	if o.permaudit == "" {
 		return nil
 	}

@@ -21,62 +21,48 @@ type question struct {
 	contestants []*contestant
 }
 
-// contestant answers one question, in a form that is the same for all.
+// contestant answers one question. It may be asked in several ways, of which the
+// fastest counts.
 type contestant struct {
-	name    string
-	queries []formulation // what it can be asked; the fastest is chosen
-	chosen  formulation
-	times   []time.Duration
+	name         string
+	formulations []*formulation
 }
 
-// formulation is one way to put a question.
+// formulation is one way to put a question. Its answer has a form that is the same for
+// all contestants.
 type formulation struct {
-	name string
-	ask  func() (answer string, took time.Duration, err error)
+	name  string
+	ask   func() (answer string, took time.Duration, err error)
+	times []time.Duration
 }
 
-// chooseQueries asks everything in every formulation, which warms the file cache too.
-func chooseQueries(questions []*question) error {
-	const tries = 2
-	for _, q := range questions {
-		for _, c := range q.contestants {
-			c.chosen = c.queries[0]
-			if len(c.queries) == 1 {
-				continue
-			}
-			best := time.Duration(0)
-			for _, f := range c.queries {
-				for range tries {
-					_, took, err := f.ask()
-					if err != nil {
-						return fmt.Errorf("%s, %s (%s): %w", q.name, c.name, f.name, err)
-					}
-					if best == 0 || took < best {
-						best, c.chosen = took, f
-					}
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// round asks everybody once and compares the answers.
+// round asks everybody once, in every way, and compares the answers.
 func (q *question) round() error {
-	var first string
-	for i, c := range q.contestants {
-		answer, took, err := c.chosen.ask()
-		if err != nil {
-			return fmt.Errorf("%s, %s: %w", q.name, c.name, err)
-		}
-		c.times = append(c.times, took)
-		if i == 0 {
-			first = answer
-		} else if answer != first {
-			return fmt.Errorf("%s: answers differ: %s", q.name, difference(q.contestants[0].name, first, c.name, answer))
+	var first, firstName string
+	for _, c := range q.contestants {
+		for _, f := range c.formulations {
+			answer, took, err := f.ask()
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w", q.name, f.name, err)
+			}
+			f.times = append(f.times, took)
+			if firstName == "" {
+				first, firstName = answer, f.name
+			} else if answer != first {
+				return fmt.Errorf("%s: answers differ: %s", q.name, difference(firstName, first, f.name, answer))
+			}
 		}
 	}
 	return nil
+}
+
+// forget forgets the times of a round that only warmed the file cache.
+func (q *question) forget() {
+	for _, c := range q.contestants {
+		for _, f := range c.formulations {
+			f.times = nil
+		}
+	}
 }
 
 // difference shows the first lines that differ.
@@ -96,23 +82,30 @@ func difference(aName, a, bName, b string) string {
 	return "not at all"
 }
 
-// median is 0 if the contestant was not asked.
+// median is that of the contestant's fastest formulation, 0 if it was not asked.
 func (q *question) median(name string) time.Duration {
-	for _, c := range q.contestants {
-		if c.name == name && len(c.times) > 0 {
-			times := slices.Sorted(slices.Values(c.times))
-			return times[len(times)/2]
+	var best time.Duration
+	for _, f := range q.formulations(name) {
+		if m := f.median(); best == 0 || m < best {
+			best = m
 		}
 	}
-	return 0
+	return best
 }
 
-// formulationOf is which one was chosen of several, else "".
-func (q *question) formulationOf(name string) string {
+func (q *question) formulations(name string) []*formulation {
 	for _, c := range q.contestants {
-		if c.name == name && len(c.queries) > 1 {
-			return c.chosen.name
+		if c.name == name {
+			return c.formulations
 		}
 	}
-	return ""
+	return nil
+}
+
+func (f *formulation) median() time.Duration {
+	if len(f.times) == 0 {
+		return 0
+	}
+	times := slices.Sorted(slices.Values(f.times))
+	return times[len(times)/2]
 }

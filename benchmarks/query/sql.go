@@ -2,11 +2,11 @@ package main
 
 import "strings"
 
-// duckQuery is a formulation for DuckDB. The columns of its result are those of the
-// answer.
+// duckQuery is a formulation for DuckDB. Its first columns are the answer.
 type duckQuery struct {
 	name    string
-	ordered bool // the rows are
+	columns int  // of the answer
+	ordered bool // the rows of the answer are
 	sql     string
 }
 
@@ -48,9 +48,9 @@ func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''
 // countQueries count the denied events of one action.
 func countQueries(path string) []duckQuery {
 	return []duckQuery{
-		{"read_json, two columns", true, "SELECT count(*) FROM " + readJSON(path, "action", "granted") + " WHERE action = 'update' AND NOT granted"},
-		{"read_json, all columns", true, "SELECT count(*) FROM " + readJSON(path) + " WHERE action = 'update' AND NOT granted"},
-		{"read_ndjson_objects, contains before json_extract", true, "SELECT count(*) FROM " + readObjects(path) +
+		{"read_json, two columns", 1, true, "SELECT count(*) FROM " + readJSON(path, "action", "granted") + " WHERE action = 'update' AND NOT granted"},
+		{"read_json, all columns", 1, true, "SELECT count(*) FROM " + readJSON(path) + " WHERE action = 'update' AND NOT granted"},
+		{"read_ndjson_objects, contains before json_extract", 1, true, "SELECT count(*) FROM " + readObjects(path) +
 			` WHERE contains(json::VARCHAR, '"granted":false') AND (json->>'$.action') = 'update' AND (json->>'$.granted') = 'false'`},
 	}
 }
@@ -71,8 +71,8 @@ func deniedQueries(path string) []duckQuery {
 	text := strings.ReplaceAll(events, "VARCHAR[]", "VARCHAR")
 	eachText := "unnest(CASE WHEN attributes = '[]' THEN [NULL] ELSE attributes::VARCHAR[] END) AS attribute"
 	return []duckQuery{
-		{"one GROUP BY", false, atOnce("attributes")},
-		{"checks grouped by the text of the attributes first", false, "WITH e AS MATERIALIZED (SELECT manager, attributes, granted, timestamp, " + user + " FROM " + text + ")," +
+		{"one GROUP BY", 7, false, atOnce("attributes")},
+		{"checks grouped by the text of the attributes first", 7, false, "WITH e AS MATERIALIZED (SELECT manager, attributes, granted, timestamp, " + user + " FROM " + text + ")," +
 			" lists AS (SELECT manager, attributes, count(*) AS n FROM e GROUP BY ALL)," +
 			" each AS (SELECT manager, " + eachText + ", n FROM lists)," +
 			" checks AS (SELECT manager, attribute, sum(n)::BIGINT AS checks FROM each GROUP BY ALL)," +
@@ -80,18 +80,18 @@ func deniedQueries(path string) []duckQuery {
 			" denied AS (SELECT manager, attribute, count(*) AS denied, count(DISTINCT u) AS users, min(timestamp) AS first, max(timestamp) AS last FROM refused GROUP BY ALL)" +
 			" SELECT d.manager, d.attribute, denied, checks, users, first, last FROM denied d" +
 			" JOIN checks c ON d.manager IS NOT DISTINCT FROM c.manager AND d.attribute IS NOT DISTINCT FROM c.attribute"},
-		{"one GROUP BY, list_distinct", false, atOnce("list_distinct(attributes)")},
+		{"one GROUP BY, list_distinct", 7, false, atOnce("list_distinct(attributes)")},
 	}
 }
 
-// lastQueries are the last events of a user, which must be whole, but for the answer
-// their ids suffice.
+// lastQueries are the last events of a user. They must be whole, as ours are; to compare
+// them their ids suffice.
 func lastQueries(path, user string) []duckQuery {
 	return []duckQuery{
-		{"read_json, all columns", true, "SELECT id FROM (SELECT * FROM " + readJSON(path) +
-			" WHERE user_id = " + quoted(user) + " ORDER BY timestamp DESC LIMIT " + limit + ")"},
-		{"read_ndjson_objects, contains before json_extract", true, "SELECT json->>'$.id' FROM (SELECT json FROM " + readObjects(path) +
+		{"read_json, all columns", 1, true, "SELECT * FROM " + readJSON(path) +
+			" WHERE user_id = " + quoted(user) + " ORDER BY timestamp DESC LIMIT " + limit},
+		{"read_ndjson_objects, contains before json_extract", 1, true, "SELECT json->>'$.id', json FROM " + readObjects(path) +
 			" WHERE contains(json::VARCHAR, " + quoted(`"user_id":"`+user+`"`) + ") AND (json->>'$.user_id') = " + quoted(user) +
-			" ORDER BY json->>'$.timestamp' DESC LIMIT " + limit + ")"},
+			" ORDER BY json->>'$.timestamp' DESC LIMIT " + limit},
 	}
 }
