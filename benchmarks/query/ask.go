@@ -16,7 +16,7 @@ const limit = "50"
 
 // asker puts the questions about one log.
 type asker struct {
-	ctx context.Context //nolint:containedctx // one run, one context
+	ctx context.Context // of the run
 	o   options
 	db  *duckdb
 	log *log

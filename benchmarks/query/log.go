@@ -12,10 +12,9 @@ import (
 
 // log is a file of events, and what one must know of it to ask questions.
 type log struct {
-	path        string
-	events      int
-	size        int64
-	first, last audit.EventID
+	path   string
+	events int
+	size   int64
 	// frequent has the most events of all users, rare as many as rareEvents or,
 	// if nobody has, the next fewer.
 	frequent, rare string
@@ -48,10 +47,6 @@ func writeLog(ctx context.Context, path string, n int, seed uint64) (*log, error
 		if _, err := w.Write(line); err != nil {
 			return nil, err
 		}
-		if l.size == 0 {
-			l.first = entry.ID
-		}
-		l.last = entry.ID
 		l.size += int64(len(line))
 		if entry.UserID != "" {
 			counts[entry.UserID]++
