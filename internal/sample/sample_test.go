@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"iter"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"testing"
@@ -232,4 +233,14 @@ func TestUsersAreDistinct(t *testing.T) {
 		ids[User(rank)] = true
 	}
 	require.Len(t, ids, Users)
+}
+
+func TestIDsAscendWithinAMillisecond(t *testing.T) {
+	g := generator{random: rand.New(rand.NewPCG(1, 1))}
+	last := g.id(Start)
+	for i := 1; i < 1000; i++ {
+		id := g.id(Start.Add(time.Duration(i) * time.Microsecond))
+		require.Negative(t, bytes.Compare(last[:], id[:]), "%v before %v", last, id)
+		last = id
+	}
 }
