@@ -50,6 +50,7 @@ func (g *generator) event(i int) audit.PermissionAuditEvent {
 		r.left = 0 // it failed
 		if g.random.IntN(2) == 0 {
 			again := event
+			again.Attributes, again.Permissions = slices.Clone(event.Attributes), slices.Clone(event.Permissions) // event is the caller's
 			*r = request{id: g.requestID(), rank: r.rank, manager: r.manager, left: 1, retry: &again}
 		}
 	}
@@ -120,9 +121,7 @@ func (g *generator) requestID() string {
 // check is what a request asks: who, and what.
 func (g *generator) check(r *request) audit.PermissionAuditEvent {
 	if r.retry != nil {
-		event := *r.retry
-		event.Attributes, event.Permissions = slices.Clone(event.Attributes), slices.Clone(event.Permissions)
-		return event
+		return *r.retry
 	}
 	event := audit.PermissionAuditEvent{
 		Action: actions[g.random.IntN(len(actions))], Manager: managers[r.manager], Permissions: permissionsOf(r.manager),
