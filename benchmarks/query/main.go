@@ -59,6 +59,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if small.rare == "" {
+		return fmt.Errorf("-events %d: everybody has more than %d of them, and nobody is rare; take fewer", o.events, rareEvents)
+	}
 	engine, err := startDuckDB(ctx, o.duckdb)
 	if err != nil {
 		return err

@@ -99,6 +99,7 @@ func TestWriteLogKnowsItsUsers(t *testing.T) {
 	for _, user := range []string{l.frequent, l.rare} {
 		require.Equal(t, l.counts[user], strings.Count(string(text), `"user_id":"`+user+`"`), user)
 	}
+	require.NotContains(t, string(text), `"user_id":"`+unknownUser+`"`)
 	require.Greater(t, l.counts[l.frequent], rareEvents)
 	require.LessOrEqual(t, l.counts[l.rare], rareEvents)
 
