@@ -90,6 +90,10 @@ quickstart: ## run the program of the README
 bench: ## the benchmarks of every module; BENCH picks, COUNT repeats
 	@$(with-postgres) scripts/bench.sh
 
+.PHONY: bench-query
+bench-query: ## permaudit, DuckDB and jq on the same log of a million events; needs node; 5 GB for a while
+	@scripts/bench-query.sh
+
 .PHONY: faults
 faults: setup ## the whole fault suite, with the table of what was lost (nothing); RUN picks; root for some of it
 	$(title)

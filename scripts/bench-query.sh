@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Asks permaudit, DuckDB and jq the same questions about the same log: see benchmarks/query/README.md.
+# Everything that it makes is in a directory that is removed at the end, unless BENCH_QUERY_DIR names one to keep.
+#   PERMAUDIT           the program; by default cmd/permaudit is built; "none" leaves it out
+#   BENCH_QUERY_EVENTS  the events of the log, default 1000000
+#   BENCH_QUERY_BIG=0   leaves out the log ten times as large, and its 3.4 GB
+#   BENCH_QUERY_ROUNDS  default 7
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export GOWORK=off
+
+for program in node npm jq grep; do
+	command -v "$program" >/dev/null || {
+		echo "bench-query: $program is missing: install it (Debian: apt-get install nodejs npm jq grep)" >&2
+		exit 1
+	}
+done
+
+if [[ -n ${BENCH_QUERY_DIR-} ]]; then
+	mkdir -p "$BENCH_QUERY_DIR"
+	dir=$(cd "$BENCH_QUERY_DIR" && pwd)
+else
+	dir=$(mktemp -d "${TMPDIR:-/tmp}/bench-query.XXXXXX")
+	trap 'rm -rf "$dir"' EXIT
+fi
+
+permaudit=${PERMAUDIT-}
+case $permaudit in
+none) permaudit= ;;
+'')
+	permaudit=$dir/permaudit
+	go -C cmd/permaudit build -o "$permaudit" .
+	;;
+*) permaudit=$(realpath "$permaudit") ;;
+esac
+
+cp benchmarks/query/package.json benchmarks/query/duckdb.js "$dir"
+npm install --prefix "$dir" --no-package-lock --no-audit --no-fund --loglevel=error >&2
+go -C benchmarks build -o "$dir/bench-query" ./query
+
+times=10
+[[ ${BENCH_QUERY_BIG-} != 0 ]] || times=0
+"$dir/bench-query" -dir "$dir" -duckdb "$dir" -permaudit "$permaudit" -times "$times" \
+	-events "${BENCH_QUERY_EVENTS:-1000000}" -rounds "${BENCH_QUERY_ROUNDS:-7}"
