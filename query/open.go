@@ -82,7 +82,7 @@ func filePath(rest string) (string, error) {
 	if !strings.HasPrefix(rest, "//") {
 		return rest, nil
 	}
-	u, err := url.Parse(rest)
+	u, err := url.Parse(schemeFile + ":" + rest)
 	switch {
 	case err != nil:
 		return "", errors.New("query: open file source: malformed URL, want file:///path")

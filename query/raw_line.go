@@ -147,3 +147,15 @@ func decodeJSON(text []byte) (value any) {
 	_ = decoder.Decode(&value)
 	return value
 }
+
+// string returns the text of a JSON string, "" for null.
+func (t rawText) string() string {
+	if t.plain && t.json != nil {
+		return string(t.json[1 : len(t.json)-1])
+	}
+	var text string
+	if t.json != nil {
+		_ = json.Unmarshal(t.json, &text) // it is a JSON string
+	}
+	return text
+}
