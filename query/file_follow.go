@@ -84,7 +84,7 @@ func (w *follower) begin(s *fileSource, f Filter, last int) error {
 	if _, err := w.rotated(); err != nil {
 		return err
 	}
-	current, err := openFollowed(w.path)
+	current, err := openFollowed(w.out.ctx, w.path)
 	if current == nil || err != nil {
 		return err
 	}
@@ -188,12 +188,12 @@ func (w *follower) arrive() error {
 		}
 		last.moved, w.inPlace = time.Now(), false
 	}
-	if err != nil {
+	if info == nil {
 		return nil
 	}
 	// Whatever was rotated meanwhile comes before the file that is there now. That is
 	// opened first: it may be moved away while one looks.
-	current, err := openFollowed(w.path)
+	current, err := openFollowed(w.out.ctx, w.path)
 	if current == nil || err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (w *follower) followed(info fs.FileInfo) bool {
 
 // follow adds a rotated file, unless it is one that is read, or current.
 func (w *follower) follow(path string, current *followed) error {
-	f, err := openFollowed(path)
+	f, err := openFollowed(w.out.ctx, path)
 	if f == nil || err != nil {
 		return err
 	}

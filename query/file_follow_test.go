@@ -270,7 +270,8 @@ func TestWhatCannotBeFollowedIsRefused(t *testing.T) {
 func TestFollowingEndsWhenItsReaderDoes(t *testing.T) {
 	path := writeLog(t, logOf(1, 2))
 	before := openFiles(t)
-	for range NewHandle(Files(path), nil).Follow(t.Context(), Filter{}, 2) {
+	for _, err := range NewHandle(Files(path), nil).Follow(t.Context(), Filter{}, 2) {
+		require.NoError(t, err)
 		break
 	}
 	require.Equal(t, before, openFiles(t))

@@ -108,7 +108,7 @@ func rawKey(d dimension) func(key []byte, l *rawLine) []byte {
 		}
 		return 0
 	}
-	const hour, before1970 = 3600 * 1_000_000, 2000 * 366 * 24 // in microseconds; in hours
+	const hour = 3600 * 1_000_000
 	switch d.name {
 	case "manager":
 		return text(func(l *rawLine) rawText { return l.manager })
@@ -122,7 +122,8 @@ func rawKey(d dimension) func(key []byte, l *rawLine) []byte {
 		return text(func(l *rawLine) rawText { return l.permissions })
 	case "day", "hour":
 		return func(key []byte, l *rawLine) []byte {
-			return binary.AppendUvarint(key, uint64(l.at+before1970*hour)/hour)
+			beginning := (l.at%hour + hour) % hour // not negative before 1970
+			return binary.AppendVarint(key, (l.at-beginning)/hour)
 		}
 	case "granted":
 		return func(key []byte, l *rawLine) []byte { return append(key, truth(l.granted)) }

@@ -27,8 +27,8 @@ type followed struct {
 }
 
 // openFollowed opens a plain file; nil: there is none, or it is gone again.
-func openFollowed(path string) (*followed, error) {
-	opened, err := openSnapshot(context.Background(), path)
+func openFollowed(ctx context.Context, path string) (*followed, error) {
+	opened, err := openSnapshot(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

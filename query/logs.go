@@ -69,15 +69,19 @@ func (m merged) Events(ctx context.Context, f Filter) iter.Seq2[audit.Permission
 		if f.Fields != 0 {
 			inner.Fields |= FieldTimestamp
 		}
-		heads := make([]head, 0, len(m))
-		for _, source := range m {
-			next, stop := iter.Pull2(source.Events(ctx, inner))
-			defer stop()
-			h := head{next: next}
-			if !h.advance(&out) {
+		heads := make([]head, len(m))
+		for i, source := range m {
+			heads[i].next, heads[i].stop = iter.Pull2(source.Events(ctx, inner))
+		}
+		defer func() {
+			for i := range heads {
+				heads[i].stop()
+			}
+		}()
+		for i := range heads {
+			if !heads[i].advance(&out) {
 				return
 			}
-			heads = append(heads, h)
 		}
 		for {
 			first := -1
@@ -107,6 +111,7 @@ func (m merged) Events(ctx context.Context, f Filter) iter.Seq2[audit.Permission
 // head is the next event of a source.
 type head struct {
 	next  func() (audit.PermissionAuditEvent, error, bool)
+	stop  func()
 	event audit.PermissionAuditEvent
 	ended bool
 }

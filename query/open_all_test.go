@@ -25,7 +25,8 @@ func TestSeveralLogsAreReadSideBySide(t *testing.T) {
 		require.Equal(t, []int{10, 9, 8}, numbers(t, handle, Filter{Newest: true, Limit: 3}))
 		require.Equal(t, []int{1, 2}, numbers(t, handle, Filter{Limit: 2, Fields: FieldID}))
 		require.Contains(t, grouped(t, handle, Filter{}, "action")[0], "events 10 ")
-		for range handle.Events(t.Context(), Filter{}) {
+		for _, err := range handle.Events(t.Context(), Filter{}) {
+			require.NoError(t, err)
 			break
 		}
 		require.NoError(t, handle.Close())

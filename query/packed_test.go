@@ -107,7 +107,8 @@ func TestNoTemporaryFileIsLeft(t *testing.T) {
 	directory := t.TempDir()
 	t.Setenv("TMPDIR", directory)
 	path := writeLog(t, pack(t, logOf(upTo(1, 100)...)))
-	for range Files(path).Events(t.Context(), Filter{Newest: true}) {
+	for _, err := range Files(path).Events(t.Context(), Filter{Newest: true}) {
+		require.NoError(t, err)
 		left, err := os.ReadDir(directory)
 		require.NoError(t, err)
 		require.Empty(t, left, "not even while it is read")

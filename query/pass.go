@@ -87,17 +87,31 @@ func (p *pass) run(newFinish func() func(*task), take func(*task) bool) {
 		finish := newFinish()
 		all.Go(func() { p.work(finish) })
 	}
-	for t := range p.order {
-		select {
-		case <-t.done:
-		case <-p.files.ctx.Done():
-			return
-		}
-		if !take(t) {
+	for {
+		t := p.nextDone()
+		if t == nil || !take(t) {
 			return
 		}
 		t.free()
 	}
+}
+
+// nextDone returns the next task, once it is finished; nil: there is none, or the
+// reading is stopped.
+func (p *pass) nextDone() *task {
+	select {
+	case t, more := <-p.order:
+		if !more {
+			return nil
+		}
+		select {
+		case <-t.done:
+			return t
+		case <-p.files.ctx.Done():
+		}
+	case <-p.files.ctx.Done():
+	}
+	return nil
 }
 
 // maxWorkers keeps the memory of one reading within bounds on large machines.
