@@ -3,8 +3,9 @@
 // # Sources
 //
 // What events are read from is a [Source]. [Files] reads logs, of this library or
-// of general_manager; [Slice] reads events that are in memory; [Open] opens what a
-// user named in words, a file or a database:
+// of general_manager, plain or compressed, on all processors; [Slice] reads events that
+// are in memory; [Open] opens what a user named in words, a file, a glob, standard input
+// or a database, and [OpenAll] several of them:
 //
 //	source, err := query.Open(ctx, "permission.log")
 //	if err != nil {
@@ -32,6 +33,19 @@
 //	for event, err := range source.Events(ctx, filter) {
 //		...
 //	}
+//
+// # Groups
+//
+// Questions about many events are answered by counting: [GroupBy] groups what a filter
+// selects by any of [Dimensions], where it lies, without handing out each event. Package
+// analysis asks such questions.
+//
+//	groups, err := query.GroupBy(ctx, source, query.Filter{Granted: query.No}, []string{"manager", "attribute"})
+//
+// # Watching
+//
+// A [Follower] yields what arrives from now on: files through their rotation, and
+// tables.
 //
 // # Errors
 //
