@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/permaudit/audit"
+)
+
+// giveUp is how long a destination that fails is tried again: a lock passes, a missing
+// server may not.
+const giveUp = 10 * time.Second
+
+// destination is where events are copied to: a logger, whose worker writes batches,
+// durably, and finds the events that are refused.
+type destination struct {
+	logger recorder
+	// known returns those of ids whose events are there already.
+	known   func(ctx context.Context, ids []audit.EventID) ([]audit.EventID, error)
+	release func() error // called after the logger is shut down
+	trouble *trouble
+}
+
+// recorder is what the loggers of files and of databases have in common.
+type recorder interface {
+	audit.AuditLogger
+	audit.Flusher
+	audit.Shutdowner
+	Stats() audit.Stats
+}
+
+// add adds those events that are not there yet, and returns how many. They are written
+// when it returns nil.
+func (d *destination) add(ctx context.Context, batch []audit.PermissionAuditEvent) (added int64, err error) {
+	ids := make([]audit.EventID, len(batch))
+	for i := range batch {
+		ids[i] = batch[i].ID
+	}
+	known, err := d.known(ctx, ids)
+	if err != nil {
+		return 0, err
+	}
+	skip := make(map[audit.EventID]bool, len(batch))
+	for _, id := range known {
+		skip[id] = true
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	d.trouble.watch(cancel)
+	for i := range batch {
+		if skip[batch[i].ID] {
+			continue
+		}
+		skip[batch[i].ID] = true
+		if err := d.logger.Record(ctx, batch[i]); err != nil {
+			return added, d.because(ctx, err)
+		}
+		added++
+	}
+	if err := d.logger.Flush(ctx); err != nil {
+		return added, d.because(ctx, err)
+	}
+	d.trouble.over()
+	return added, nil
+}
+
+// because returns why ctx ended, if that is why something failed.
+func (d *destination) because(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// refused is how many events the destination refused for good.
+func (d *destination) refused() int64 {
+	return int64(d.logger.Stats().DeadLettered) //nolint:gosec // G115: as many as were read
+}
+
+// close ends the writing.
+func (d *destination) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := d.logger.Shutdown(ctx)
+	d.trouble.over()
+	var undelivered *audit.UndeliveredError
+	if errors.As(err, &undelivered) {
+		err = nil // add returned the reason
+	}
+	if d.release != nil {
+		err = errors.Join(err, d.release())
+	}
+	return err
+}
+
+// options are those of the worker of every destination.
+func (t *trouble) options() audit.BufferOptions {
+	return audit.BufferOptions{Redact: audit.NoRedaction, OnError: t.hear}
+}
+
+// trouble hears what goes wrong in the background.
+type trouble struct {
+	invocation *invocation
+	patience   time.Duration
+
+	mu     sync.Mutex
+	cancel context.CancelCauseFunc // of what waits for the write; nil: nothing does
+	timer  *time.Timer             // runs while writing fails
+	err    error                   // of the last attempt
+}
+
+// watch makes a write that fails for too long end by cancel.
+func (t *trouble) watch(cancel context.CancelCauseFunc) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cancel = cancel
+}
+
+// over says that writing works.
+func (t *trouble) over() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cancel = nil
+	if t.timer != nil {
+		t.timer.Stop()
+		t.timer = nil
+	}
+}
+
+// hear is the OnError of the logger.
+func (t *trouble) hear(err error) {
+	var letter *audit.DeadLetterError
+	var background *audit.BackgroundError
+	if errors.As(err, &letter) {
+		t.invocation.tell("permaudit: event " + letter.ID.String() + " is refused: " + oneLine(letter.Err.Error()))
+		return
+	}
+	if errors.As(err, &background) {
+		if background.Op == "report" {
+			return // some of the refused were not named, but all are counted
+		}
+		err = background.Err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.err = err
+	if t.timer == nil {
+		t.timer = time.AfterFunc(t.patience, t.end)
+	}
+}
+
+// end gives up.
+func (t *trouble) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cancel != nil {
+		t.cancel(t.err)
+	}
+}
+
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
