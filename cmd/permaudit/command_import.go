@@ -76,7 +76,7 @@ func (v *invocation) importTo(ctx context.Context, to string, filter query.Filte
 	stop()
 	refused := destination.refused()
 	v.note("%s read, %d added, %d there already, %d refused, %s skipped", count(c.read, "event", "events"),
-		c.added-refused, c.read-c.added, refused, count(source.damaged, "damaged line", "damaged lines"))
+		c.added-refused, c.there, refused, count(source.damaged, "damaged line", "damaged lines"))
 	if err == nil && refused > 0 {
 		err = errTold
 	}

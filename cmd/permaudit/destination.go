@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -32,16 +31,16 @@ type recorder interface {
 	Stats() audit.Stats
 }
 
-// add adds those events that are not there yet, and returns how many. They are written
-// when it returns nil.
-func (d *destination) add(ctx context.Context, batch []audit.PermissionAuditEvent) (added int64, err error) {
+// add adds those events that are not there yet, and returns how many, and how many were
+// there. They are written when it returns no error.
+func (d *destination) add(ctx context.Context, batch []audit.PermissionAuditEvent) (added, there int64, err error) {
 	ids := make([]audit.EventID, len(batch))
 	for i := range batch {
 		ids[i] = batch[i].ID
 	}
 	known, err := d.known(ctx, ids)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	skip := make(map[audit.EventID]bool, len(batch))
 	for _, id := range known {
@@ -52,19 +51,20 @@ func (d *destination) add(ctx context.Context, batch []audit.PermissionAuditEven
 	d.trouble.watch(cancel)
 	for i := range batch {
 		if skip[batch[i].ID] {
+			there++
 			continue
 		}
 		skip[batch[i].ID] = true
 		if err := d.logger.Record(ctx, batch[i]); err != nil {
-			return added, d.because(ctx, err)
+			return added, there, d.because(ctx, err)
 		}
 		added++
 	}
 	if err := d.logger.Flush(ctx); err != nil {
-		return added, d.because(ctx, err)
+		return added, there, d.because(ctx, err)
 	}
 	d.trouble.over()
-	return added, nil
+	return added, there, nil
 }
 
 // because returns why ctx ended, if that is why something failed.
@@ -160,5 +160,3 @@ func (t *trouble) end() {
 		t.cancel(t.err)
 	}
 }
-
-func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }

@@ -67,7 +67,16 @@ func (v *invocation) fail(text string) {
 	for _, prefix := range []string{"query: ", "analysis: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
-	v.tell("permaudit: " + strings.ReplaceAll(text, "\n", "; "))
+	v.tell("permaudit: " + oneLine(text))
+}
+
+// oneLine puts the lines of a text behind one another.
+func oneLine(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(strings.TrimSpace(lines[i]), ";")
+	}
+	return strings.ReplaceAll(strings.Join(lines, "; "), ":; ", ": ")
 }
 
 // isPipe reports whether an error of a write says that nobody reads.

@@ -15,7 +15,9 @@ type copying struct {
 	destination *destination
 	ids         *idMaker
 	batch       []audit.PermissionAuditEvent
-	read, added int64 // added: handed over, some of which may be refused
+
+	read         int64
+	added, there int64 // added were handed over, some of which may be refused
 }
 
 func (c *copying) copy(ctx context.Context, events iter.Seq2[audit.PermissionAuditEvent, error]) error {
@@ -47,8 +49,9 @@ func (c *copying) write(ctx context.Context) error {
 	if len(c.batch) == 0 {
 		return nil
 	}
-	added, err := c.destination.add(ctx, c.batch)
+	added, there, err := c.destination.add(ctx, c.batch)
 	c.added += added
+	c.there += there
 	clear(c.batch)
 	c.batch = c.batch[:0]
 	return err

@@ -13,7 +13,7 @@ import (
 const rootLong = `permaudit reads permission logs back.
 
 Sources are named by --from: the path of a log, a glob, - for standard input,
-sqlite:audit.db?table_name=x, or postgres://user:password@host/database?table_name=x.
+sqlite:audit.db?table_name=x, or postgres://user@host/database?table_name=x.
 Without it, PERMAUDIT_FROM names one source; without that, permission.log is read, if it
 is there.
 
@@ -117,9 +117,9 @@ func arguments(n int, want string) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
 		switch {
 		case len(args) > n && n == 0:
-			return usagef("%s takes no argument, but got %q: values go behind a flag, such as --user 42", command.CommandPath(), args[0])
+			return usagef("%s takes no argument, but got %q: values go behind a flag, such as --user 42", command.Name(), args[0])
 		case len(args) != n:
-			return usagef("%s wants %s: got %d arguments", command.CommandPath(), want, len(args))
+			return usagef("%s wants %s: got %d arguments", command.Name(), want, len(args))
 		}
 		return nil
 	}

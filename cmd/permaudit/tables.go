@@ -22,9 +22,7 @@ func newEventTable(s *sheet, wide, live bool) *eventTable {
 	}
 	t := s.newTable(!wide, live, titles...)
 	if live { // nobody knows what comes
-		for i, width := range []int{23, 8, 8, 10, 16} {
-			t.widths[i] = width
-		}
+		copy(t.widths, []int{23, 8, 8, 10, 16})
 	}
 	return &eventTable{t, wide}
 }
