@@ -19,8 +19,8 @@ type destination struct {
 	logger recorder
 	// known returns those of ids whose events are there already.
 	known   func(ctx context.Context, ids []audit.EventID) ([]audit.EventID, error)
-	release func() error // called after the logger is shut down
 	trouble *trouble
+	failed  bool // add returned an error: what is not written is left out
 }
 
 // recorder is what the loggers of files and of databases have in common.
@@ -49,6 +49,7 @@ func (d *destination) add(ctx context.Context, batch []audit.PermissionAuditEven
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	d.trouble.watch(cancel)
+	defer func() { d.failed = d.failed || err != nil }()
 	for i := range batch {
 		if skip[batch[i].ID] {
 			there++
@@ -80,18 +81,20 @@ func (d *destination) refused() int64 {
 	return int64(d.logger.Stats().DeadLettered) //nolint:gosec // G115: as many as were read
 }
 
+// lastWrite is how long the end of the writing may take: everything was flushed.
+const lastWrite = 5 * time.Second
+
 // close ends the writing.
 func (d *destination) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), lastWrite)
 	defer cancel()
+	if d.failed {
+		cancel()
+	}
 	err := d.logger.Shutdown(ctx)
 	d.trouble.over()
-	var undelivered *audit.UndeliveredError
-	if errors.As(err, &undelivered) {
-		err = nil // add returned the reason
-	}
-	if d.release != nil {
-		err = errors.Join(err, d.release())
+	if d.failed {
+		return nil // add returned the reason
 	}
 	return err
 }

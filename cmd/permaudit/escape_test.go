@@ -20,7 +20,7 @@ var hostile = map[string]string{
 	"line\u2028\u2029":         `line\u2028\u2029`,
 	"tag\U000e0041":            `tag\U000e0041`,
 	"bad\xff\xc3":              `bad\xff\xc3`,
-	"Grüße, 日本語 \u00a0 ☃ 👍":     "Grüße, 日本語 \u00a0 ☃ 👍",
+	"Grüße, 日本語 \u00a0 ☃ 👍":    "Grüße, 日本語 \u00a0 ☃ 👍",
 	`back\slash`:               `back\slash`,
 	"":                         "",
 	"real replacement \ufffd.": "real replacement \ufffd.",

@@ -47,7 +47,8 @@ func TestMaxIsAnAlert(t *testing.T) {
 		{[]string{"denied", "--max", "2"}, 0, ""},
 		{[]string{"denied", "--max", "1"}, 1, "permaudit: finding: manager=Project attribute=status: 2 denied, more than --max 1\n"},
 		{
-			[]string{"denied", "--max", "0", "--limit", "1"}, 1,
+			[]string{"denied", "--max", "0", "--limit", "1"},
+			1,
 			"permaudit: finding: manager=Project attribute=status: 2 denied, more than --max 0\npermaudit: finding: manager=a\\x1b attribute=status: 1 denied, more than --max 0\n",
 		},
 		{[]string{"bypasses", "--max", "0"}, 1, "permaudit: finding: user=42 manager=Invoice: 1 bypassed, more than --max 0\n"},

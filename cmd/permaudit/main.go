@@ -17,7 +17,7 @@ import (
 )
 
 // grace is how long a command may take to end after it was interrupted.
-const grace = time.Second
+const grace = 300 * time.Millisecond
 
 func main() {
 	// Without this, writing to a closed pipe would end the process by a signal: then
