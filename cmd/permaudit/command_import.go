@@ -69,7 +69,7 @@ func (v *invocation) importTo(ctx context.Context, to string, filter query.Filte
 	}
 	c := copying{destination: destination, ids: newIDMaker()}
 	err = c.copy(ctx, source.Events(ctx, filter))
-	// What was handed over is written, also after an interruption.
+	// What was added is durable already, also after an interruption.
 	if closed := destination.close(); err == nil {
 		err = closed
 	}

@@ -34,8 +34,10 @@ func TestRefusedEventsAreReportedAndTheRestIsCopied(t *testing.T) {
 // brokenSink fails for ever.
 type brokenSink struct{}
 
-func (brokenSink) WriteBatch(context.Context, []audit.Entry) error { return errors.New("the disk is full") }
-func (brokenSink) Close() error                                    { return nil }
+func (brokenSink) WriteBatch(context.Context, []audit.Entry) error {
+	return errors.New("the disk is full")
+}
+func (brokenSink) Close() error { return nil }
 
 func TestADestinationThatFailsIsGivenUp(t *testing.T) {
 	v := &invocation{stderr: &bytes.Buffer{}}

@@ -3,6 +3,7 @@ module github.com/permaudit/audit/cmd/permaudit
 go 1.25.0
 
 require (
+	github.com/creack/pty v1.1.24
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/mattn/go-runewidth v0.0.31
 	github.com/permaudit/audit v0.0.0

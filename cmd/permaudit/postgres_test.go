@@ -44,8 +44,14 @@ func TestPostgresAnswersLikeTheFile(t *testing.T) {
 	c.write("permission.log", log(t, events()...))
 	c.ok("import", "--to", table)
 	for _, args := range [][]string{
-		{"query"}, {"query", "--denied", "-n", "1"}, {"tail", "-n", "2"}, {"trace", "request_id=r-1"}, {"denied"},
-		{"denied", "--by", "hour,user"}, {"bypasses"}, {"stats"},
+		{"query"},
+		{"query", "--denied", "-n", "1"},
+		{"tail", "-n", "2"},
+		{"trace", "request_id=r-1"},
+		{"denied"},
+		{"denied", "--by", "hour,user"},
+		{"bypasses"},
+		{"stats"},
 	} {
 		require.Equal(t, c.ok(args...), c.ok(append(args, "--from", table)...), "%v", args)
 	}

@@ -51,6 +51,7 @@ func (p *progress) report(read, total int64) {
 			progressbar.OptionSetWriter(p.invocation.stderr),
 			progressbar.OptionSetDescription("reading"),
 			progressbar.OptionShowBytes(true),
+			progressbar.OptionShowCount(), // without a total, too
 			progressbar.OptionShowTotalBytes(true),
 			progressbar.OptionUseIECUnits(true),
 			progressbar.OptionThrottle(100*time.Millisecond),
