@@ -23,7 +23,8 @@ func (s *Store) DeleteBefore(ctx context.Context, t time.Time) (int64, error) {
 	if s.options.ReadOnly {
 		return 0, errors.New("sqlite: delete: the store is read-only")
 	}
-	result, err := s.writes.ExecContext(ctx, "DELETE FROM "+s.reader.Table.SQL()+" WHERE created_at < ?1", dialect{}.Time(t))
+	statement := "DELETE FROM " + s.reader.Table.SQL() + " WHERE created_at < ?1"
+	result, err := s.writes.ExecContext(ctx, statement, dialect{}.Time(t))
 	if err != nil {
 		return 0, s.failed("delete from", err)
 	}

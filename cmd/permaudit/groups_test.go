@@ -9,31 +9,40 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestDeniedHasTheShapeOfTheContract(t *testing.T) {
+func TestGroupsHaveTheShapeOfTheContract(t *testing.T) {
 	c := inNewDirectory(t)
 	c.write("permission.log", log(t, events()...))
-	result := c.run("denied")
-	require.Equal(t, `{"manager":"Project","attribute":"status","denied":2,"checks":3,"users":2,"first":"2026-11-23T07:47:20.123456Z","last":"2026-11-23T07:48:20.123456Z"}`+"\n", result.out)
-	require.Equal(t, "window: everything\nnote: the log is incomplete: 1 gap, 5 events were dropped\n", result.err)
-	require.Equal(t, `{"user":"42","action":"update","denied":1,"checks":2,"users":1,"first":"2026-11-23T07:47:20.123456Z","last":"2026-11-23T07:47:20.123456Z"}
-{"user":"7","action":"update","denied":1,"checks":1,"users":1,"first":"2026-11-23T07:48:20.123456Z","last":"2026-11-23T07:48:20.123456Z"}
-`, c.ok("denied", "--by", "user, action"))
+	for _, row := range []struct {
+		want string
+		args []string
+	}{
+		{
+			`{"manager":"Project","attribute":"status","denied":2,"checks":3,"users":2,"first":"2026-11-23T07:47:20.123456Z","last":"2026-11-23T07:48:20.123456Z"}` + "\n",
+			[]string{"denied"},
+		},
+		{
+			`{"user":"42","action":"update","denied":1,"checks":2,"users":1,"first":"2026-11-23T07:47:20.123456Z","last":"2026-11-23T07:47:20.123456Z"}` + "\n" +
+				`{"user":"7","action":"update","denied":1,"checks":1,"users":1,"first":"2026-11-23T07:48:20.123456Z","last":"2026-11-23T07:48:20.123456Z"}` + "\n",
+			[]string{"denied", "--by", "user, action"},
+		},
+		{
+			`{"user":"42","manager":"Invoice","bypassed":1,"checks":1,"users":1,"first":"2026-11-23T07:49:20.123456Z","last":"2026-11-23T07:49:20.123456Z"}` + "\n",
+			[]string{"bypasses"},
+		},
+	} {
+		require.Equal(t, row.want, c.ok(row.args...))
+	}
+	require.Equal(t, "window: everything\nnote: the log is incomplete: 1 gap, 5 events were dropped\n", c.run("denied").err)
 	require.Equal(t, "MANAGER  ATTRIBUTE  DENIED  CHECKS  SHARE  USERS  FIRST                LAST\n"+
 		"Project  status          2       3    66%      2  2026-11-23 07:47:20  2026-11-23 07:48:20\n", c.ok("denied", "-o", "table"))
 	require.Contains(t, c.ok("denied", "-o", "wide"), "2026-11-23T07:47:20.123456Z")
 	require.Equal(t, "manager,attribute,denied,checks,users,first,last\n"+
 		"Project,status,2,3,2,2026-11-23T07:47:20.123456Z,2026-11-23T07:48:20.123456Z\n", c.ok("denied", "-o", "csv"))
 	require.Equal(t, "window: everything\nnote: no event is denied\nnote: the log is incomplete: 1 gap, 5 events were dropped\n", c.run("denied", "--user", "nobody").err)
+	require.Contains(t, c.ok("bypasses", "-o", "csv", "--by", "hour"), "hour,bypassed,checks,users,first,last\n2026-11-23T07:00:00Z,1,5,")
 	for _, dimension := range []string{"manager", "attribute", "action", "user", "permission", "day", "hour", "granted", "bypassed", "metadata.x"} {
 		require.Contains(t, c.ok("denied", "--by", dimension), `{"`+dimension+`":`)
 	}
-}
-
-func TestBypassesHasTheShapeOfTheContract(t *testing.T) {
-	c := inNewDirectory(t)
-	c.write("permission.log", log(t, events()...))
-	require.Equal(t, `{"user":"42","manager":"Invoice","bypassed":1,"checks":1,"users":1,"first":"2026-11-23T07:49:20.123456Z","last":"2026-11-23T07:49:20.123456Z"}`+"\n", c.ok("bypasses"))
-	require.Contains(t, c.ok("bypasses", "-o", "csv", "--by", "hour"), "hour,bypassed,checks,users,first,last\n2026-11-23T07:00:00Z,1,5,")
 }
 
 func TestMaxIsAnAlert(t *testing.T) {

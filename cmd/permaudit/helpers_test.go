@@ -63,7 +63,8 @@ func (t *trial) command(args ...string) *exec.Cmd {
 	program, err := os.Executable()
 	require.NoError(t, err)
 	command := exec.CommandContext(t.Context(), program, args...)
-	command.Env = append(os.Environ(), asCommand+"=1", "NO_COLOR=", "TERM=xterm", fromVariable+"=")
+	// The race detector would wait for a second at the end.
+	command.Env = append(os.Environ(), asCommand+"=1", "GORACE=atexit_sleep_ms=0", "NO_COLOR=", "TERM=xterm", fromVariable+"=")
 	return command
 }
 
