@@ -23,6 +23,7 @@ func (s *Store) DeleteBefore(ctx context.Context, t time.Time) (int64, error) {
 	if s.options.ReadOnly {
 		return 0, errors.New("sqlite: delete: the store is read-only")
 	}
+	//nolint:gosec // G202: the name is checked and quoted
 	statement := "DELETE FROM " + s.reader.Table.SQL() + " WHERE created_at < ?1"
 	result, err := s.writes.ExecContext(ctx, statement, dialect{}.Time(t))
 	if err != nil {
