@@ -69,18 +69,21 @@ func (v *invocation) importTo(ctx context.Context, to string, filter query.Filte
 	}
 	c := copying{destination: destination, ids: newIDMaker()}
 	err = c.copy(ctx, source.Events(ctx, filter))
-	// What was added is durable already, also after an interruption.
+	// What was written is durable, and a second import leaves it out.
 	if closed := destination.close(); err == nil {
 		err = closed
+	}
+	if err != nil {
+		return err
 	}
 	stop()
 	refused := destination.refused()
 	v.note("%s read, %d added, %d there already, %d refused, %s skipped", count(c.read, "event", "events"),
 		c.added-refused, c.there, refused, count(source.damaged, "damaged line", "damaged lines"))
-	if err == nil && refused > 0 {
-		err = errTold
+	if refused > 0 {
+		return errTold
 	}
-	return err
+	return nil
 }
 
 // withGaps makes a filter select gaps too, unless it names actions: Filter.Action must

@@ -20,7 +20,7 @@ type destination struct {
 	// known returns those of ids whose events are there already.
 	known   func(ctx context.Context, ids []audit.EventID) ([]audit.EventID, error)
 	trouble *trouble
-	failed  bool // add returned an error: what is not written is left out
+	failed  bool // it was given up: what is not written is left out
 }
 
 // recorder is what the loggers of files and of databases have in common.
@@ -32,8 +32,11 @@ type recorder interface {
 }
 
 // add adds those events that are not there yet, and returns how many, and how many were
-// there. They are written when it returns no error.
+// there. They are written while the caller reads on; flush waits for it.
 func (d *destination) add(ctx context.Context, batch []audit.PermissionAuditEvent) (added, there int64, err error) {
+	if err := d.flush(ctx); err != nil { // or an event of the batch before could count twice
+		return 0, 0, err
+	}
 	ids := make([]audit.EventID, len(batch))
 	for i := range batch {
 		ids[i] = batch[i].ID
@@ -46,30 +49,43 @@ func (d *destination) add(ctx context.Context, batch []audit.PermissionAuditEven
 	for _, id := range known {
 		skip[id] = true
 	}
+	err = d.patiently(ctx, func(ctx context.Context) error {
+		for i := range batch {
+			if skip[batch[i].ID] {
+				there++
+				continue
+			}
+			skip[batch[i].ID] = true
+			if err := d.logger.Record(ctx, batch[i]); err != nil {
+				return err
+			}
+			added++
+		}
+		return nil
+	})
+	return added, there, err
+}
+
+// flush waits until everything that was added is written, durably.
+func (d *destination) flush(ctx context.Context) error {
+	if err := d.patiently(ctx, d.logger.Flush); err != nil {
+		return err
+	}
+	d.trouble.over()
+	return nil
+}
+
+// patiently calls f with a context that ends when the destination fails for too long.
+// The error is the reason then.
+func (d *destination) patiently(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	d.trouble.watch(cancel)
-	defer func() { d.failed = d.failed || err != nil }()
-	for i := range batch {
-		if skip[batch[i].ID] {
-			there++
-			continue
-		}
-		skip[batch[i].ID] = true
-		if err := d.logger.Record(ctx, batch[i]); err != nil {
-			return added, there, d.because(ctx, err)
-		}
-		added++
+	err := f(ctx)
+	if err == nil {
+		return nil
 	}
-	if err := d.logger.Flush(ctx); err != nil {
-		return added, there, d.because(ctx, err)
-	}
-	d.trouble.over()
-	return added, there, nil
-}
-
-// because returns why ctx ended, if that is why something failed.
-func (d *destination) because(ctx context.Context, err error) error {
+	d.failed = true
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -94,14 +110,15 @@ func (d *destination) close() error {
 	err := d.logger.Shutdown(ctx)
 	d.trouble.over()
 	if d.failed {
-		return nil // add returned the reason
+		return nil // the reason was returned
 	}
 	return err
 }
 
 // options are those of the worker of every destination.
 func (t *trouble) options() audit.BufferOptions {
-	return audit.BufferOptions{Redact: audit.NoRedaction, OnError: t.hear}
+	// A batch is sealed, and its writing begins, when all its events are there.
+	return audit.BufferOptions{Redact: audit.NoRedaction, OnError: t.hear, BatchSize: batchEvents}
 }
 
 // trouble hears what goes wrong in the background.

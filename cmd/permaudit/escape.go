@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"unicode/utf16"
@@ -56,6 +57,9 @@ func visible(r rune) bool {
 // appendSafeJSON appends JSON, in which such characters stand in strings alone, with
 // them as \u escapes: it means the same.
 func appendSafeJSON(dst, text []byte) []byte {
+	if isSafe(text) {
+		return append(dst, text...)
+	}
 	from := 0
 	for i := 0; i < len(text); {
 		if text[i] < 0x7f {
@@ -73,4 +77,24 @@ func appendSafeJSON(dst, text []byte) []byte {
 		i += size
 	}
 	return append(dst, text[from:]...)
+}
+
+// isSafe reports whether JSON has nothing but ASCII in it, and no DEL: a quick look at
+// eight bytes at a time.
+func isSafe(json []byte) bool {
+	const each = 0x0101010101010101
+	for len(json) >= 8 {
+		word := binary.LittleEndian.Uint64(json)
+		// Without a byte over 0x7f, adding 1 makes 0x80 of DEL alone.
+		if (word|(word+each))&(0x80*each) != 0 {
+			return false
+		}
+		json = json[8:]
+	}
+	for _, c := range json {
+		if c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -44,6 +45,20 @@ func TestJSONHasNoControlCharactersAndMeansTheSame(t *testing.T) {
 		var back map[string]string
 		require.NoError(t, json.Unmarshal(safe, &back))
 		require.Equal(t, map[string]string{text: text}, back)
+	}
+}
+
+func TestEveryByteIsFoundWhereverItStands(t *testing.T) {
+	for _, bad := range []string{"\x7f", "é", "\u0080", "\U000e0041"} {
+		for before := range 20 {
+			for after := range 20 {
+				text := strings.Repeat("~", before) + bad + strings.Repeat(" ", after)
+				require.False(t, isSafe([]byte(text)), "%q", text)
+			}
+		}
+	}
+	for n := range 40 {
+		require.True(t, isSafe([]byte(strings.Repeat("~", n))))
 	}
 }
 

@@ -41,7 +41,10 @@ func (c *copying) copy(ctx context.Context, events iter.Seq2[audit.PermissionAud
 			}
 		}
 	}
-	return c.write(ctx)
+	if err := c.write(ctx); err != nil {
+		return err
+	}
+	return c.destination.flush(ctx)
 }
 
 // write writes those events of the batch that are not there yet.

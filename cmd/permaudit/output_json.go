@@ -21,8 +21,15 @@ func (w *jsonEvents) write(event *audit.PermissionAuditEvent) error {
 	if w.line, err = appendEvent(w.line[:0], event); err != nil {
 		return err
 	}
-	w.safe = append(appendSafeJSON(w.safe[:0], w.line), '\n')
-	if _, err := w.Write(w.safe); err != nil {
+	line := w.line
+	if !isSafe(line) {
+		w.safe = appendSafeJSON(w.safe[:0], line)
+		line = w.safe
+	}
+	if _, err := w.Write(line); err != nil {
+		return err
+	}
+	if err := w.WriteByte('\n'); err != nil {
 		return err
 	}
 	if w.live {
