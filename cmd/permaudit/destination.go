@@ -172,10 +172,11 @@ func (t *trouble) hear(err error) {
 	}
 }
 
-// end gives up.
+// end gives up. If nothing waits just now, the next failure begins to count anew.
 func (t *trouble) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.timer = nil
 	if t.cancel != nil {
 		t.cancel(t.err)
 	}
