@@ -82,6 +82,10 @@ cross: ## build for windows, darwin, and linux without cgo
 layout: ## check that the promised files exist and imports run one way
 	@scripts/layout.sh
 
+.PHONY: permaudit
+permaudit: ## build the command into bin/
+	go -C cmd/permaudit build -o $(CURDIR)/bin/permaudit .
+
 .PHONY: quickstart
 quickstart: ## run the program of the README
 	go run ./examples/quickstart

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
@@ -19,15 +18,7 @@ func decodeEntry(line []byte) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	encoder := newEncoder()
-	defer encoder.free()
-	// It was redacted when it was recorded.
-	if err := encoder.encode(context.Background(), &event, NoRedaction); err != nil {
-		return Entry{}, err
-	}
-	e := encoder.entry()
-	e.ID = event.ID // an event without an id gets none: it would be another one each time
-	return e, nil
+	return RecordedEntry(event)
 }
 
 // scanEntry is quick, and reads only lines that look as appendLine makes them.

@@ -116,3 +116,21 @@ func FuzzDecodeEntry(f *testing.F) {
 		require.Equal(t, scanned, again)
 	})
 }
+
+func TestRecordedEntryKeepsWhatWasRecorded(t *testing.T) {
+	line := []byte(`{"id":"019a0000-0000-7000-8000-000000000001","timestamp":"2026-11-23T07:46:20.123456Z","action":"gap","attributes":[],` +
+		`"granted":true,"bypassed":false,"manager":null,"user_id":null,"user":"nobody","permissions":[],"metadata":{"password":"open","size":1.50},"sanitized":["user:utf8"]}`)
+	var event PermissionAuditEvent
+	require.NoError(t, event.UnmarshalJSON(line))
+	entry, err := RecordedEntry(event)
+	require.NoError(t, err)
+	require.Equal(t, line, entry.AppendJSON(nil), "nothing is redacted or added")
+
+	event.ID = EventID{}
+	entry, err = RecordedEntry(event)
+	require.NoError(t, err)
+	require.True(t, entry.ID.IsZero(), "an id that is made up would be another one each time")
+
+	_, err = RecordedEntry(PermissionAuditEvent{})
+	require.ErrorIs(t, err, ErrInvalidEvent)
+}

@@ -47,6 +47,21 @@ func NewEntry(ctx context.Context, event PermissionAuditEvent) (Entry, error) {
 	return e.entry(), nil
 }
 
+// RecordedEntry encodes an event that was read from a log, for a program that copies or
+// prints it as it is. Nothing is redacted, since that was done when it was recorded, and
+// an event without id stays without: it would have another one each time. Its error
+// wraps ErrInvalidEvent.
+func RecordedEntry(event PermissionAuditEvent) (Entry, error) {
+	e := newEncoder()
+	defer e.free()
+	if err := e.encode(context.Background(), &event, NoRedaction); err != nil {
+		return Entry{}, err
+	}
+	entry := e.entry()
+	entry.ID = event.ID
+	return entry, nil
+}
+
 // entry copies the parts.
 func (p *parts) entry() Entry {
 	return Entry{

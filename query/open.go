@@ -20,7 +20,7 @@ import (
 //
 // No error repeats a spec that may hold a password. The caller closes the Handle.
 func Open(ctx context.Context, spec string) (*Handle, error) {
-	path, isFile, err := FilePath(spec)
+	path, isFile, err := fileSpec(spec)
 	switch {
 	case err != nil:
 		return nil, err
@@ -42,9 +42,14 @@ func Open(ctx context.Context, spec string) (*Handle, error) {
 	return handle, nil
 }
 
-// FilePath returns the path, or the glob, that a spec names, if it names files; "-" is
-// one.
-func FilePath(spec string) (path string, isFile bool, err error) {
+// FilePath returns the path, or the glob, that a spec for Open names, if it names files;
+// "-" is one.
+func FilePath(spec string) (path string, isFile bool) {
+	path, isFile, err := fileSpec(spec)
+	return path, isFile && err == nil
+}
+
+func fileSpec(spec string) (path string, isFile bool, err error) {
 	scheme, rest := splitScheme(spec)
 	switch scheme {
 	case "":

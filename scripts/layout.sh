@@ -19,12 +19,12 @@ has_go() {
 
 for file in \
 	go.mod doc.go audit.go event.go buffer.go file_logger.go db_logger.go config.go errors.go audit_test.go \
-	tools/go.mod benchmarks/go.mod \
+	tools/go.mod benchmarks/go.mod cmd/permaudit/go.mod cmd/permaudit/main.go cmd/permaudit/README.md \
 	docs/differences.md docs/decisions.md \
 	Makefile .ci/run README.md CHANGELOG.md CONTRIBUTING.md LICENSE; do
 	[[ -s "$file" ]] || wrong "$file is missing or empty"
 done
-for dir in internal cmd/permaudit examples/quickstart examples/custom-logger examples/postgres examples/testing; do
+for dir in internal examples/quickstart examples/custom-logger examples/postgres examples/testing; do
 	[[ -d "$dir" ]] || wrong "directory $dir is missing"
 done
 for dir in sqlite postgres audittest query analysis; do

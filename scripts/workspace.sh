@@ -16,5 +16,5 @@ done
 
 for module in $(scripts/modules.sh); do
 	echo "--- workspace: $module"
-	go -C "$module" build ./...
+	go -C "$module" build -o /dev/null ./...
 done

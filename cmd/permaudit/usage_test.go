@@ -1,0 +1,153 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// requireOneLine checks that wrong input got one line.
+func requireOneLine(t *testing.T, result outcome, want string, args []string) {
+	t.Helper()
+	require.Contains(t, result.err, want, "%q", args)
+	require.True(t, strings.HasPrefix(result.err, "permaudit: "), result.err)
+	require.Equal(t, 1, strings.Count(result.err, "\n"), result.err)
+	require.Empty(t, result.out)
+	requireHarmless(t, result.err)
+}
+
+func TestWrongUsageGetsOneLineAndExitCode2(t *testing.T) {
+	c := inNewDirectory(t)
+	c.write("permission.log", log(t, events()...))
+	const accepted = "want how long ago (30m, 24h, 7d, 2w), a date (2026-11-23), or a time"
+	for _, row := range []struct {
+		want string
+		args []string
+	}{
+		{`unknown command "quer": want one of bypasses, completion, denied, import, prune, query, stats, tail, trace, version`, []string{"quer"}},
+		{`unknown command "quer\x1b": want one of`, []string{"quer\x1b", "--limit", "3"}},
+		{"unknown flag --nix: permaudit takes --color", []string{"--nix"}},
+		{"unknown flag --nix: permaudit query takes --action --attribute --bypassed", []string{"query", "--nix"}},
+		{"unknown flag -x: permaudit query takes", []string{"query", "-x"}},
+		{`unknown flag --max: permaudit stats takes`, []string{"stats", "--max", "3"}},
+		{`--since "yesterday": ` + accepted, []string{"query", "--since", "yesterday"}},
+		{`--until "10:00": ` + accepted, []string{"stats", "--until", "10:00"}},
+		{"--since must be before --until", []string{"query", "--since", "1h", "--until", "2h"}},
+		{`--by "nix": group by "nix": unknown, want some of manager, attribute, action`, []string{"denied", "--by", "nix"}},
+		{`"manager": it is named twice`, []string{"denied", "--by", "manager,manager"}},
+		{`group by "": unknown`, []string{"bypasses", "--by", ""}},
+		{`--max "-1": want a whole number from 0`, []string{"denied", "--max", "-1"}},
+		{`--max "many": want a whole number from 0`, []string{"bypasses", "--max", "many"}},
+		{`--limit "1.5": want a whole number from 0`, []string{"query", "--limit", "1.5"}},
+		{`--limit "99999999999999": want a whole number from 0 to 2147483647`, []string{"query", "--limit", "99999999999999"}},
+		{`--lines "-3": want a whole number`, []string{"tail", "-n", "-3"}},
+		{`--output "xml": want one of table, wide, json, csv`, []string{"query", "-o", "xml"}},
+		{`--color "red": want one of auto, always, never`, []string{"query", "--color", "red"}},
+		{`--denied "maybe": `, []string{"query", "--denied=maybe"}},
+		{`--metadata "key": want key=value`, []string{"query", "--metadata", "key"}},
+		{"--granted and --denied exclude each other", []string{"query", "--granted", "--denied"}},
+		{"leave --granted away", []string{"denied", "--granted"}},
+		{"leave --bypassed=false away", []string{"bypasses", "--bypassed=false"}},
+		{"flag needs an argument", []string{"query", "--user"}},
+		{`query takes no argument, but got "nix"`, []string{"query", "nix"}},
+		{"trace wants one KEY=VALUE, such as request_id=r-1: got 0 arguments", []string{"trace"}},
+		{`trace "r-1": want KEY=VALUE`, []string{"trace", "r-1"}},
+		{`trace "=r-1": want KEY=VALUE`, []string{"trace", "=r-1"}},
+		{"--from is empty", []string{"query", "--from", ""}},
+		{"import wants --to", []string{"import"}},
+		{`--to "-": want a file or a database`, []string{"import", "--to", "-"}},
+		{`--to "*.log": it is a glob`, []string{"import", "--to", "*.log"}},
+		{`--to "a.log.gz": compressed`, []string{"import", "--to", "a.log.gz"}},
+		{`unknown destination "mysql:..."`, []string{"import", "--to", "mysql://u:geheim@h/d"}},
+		{"--from and --to are the same, ./permission.log", []string{"import", "--to", "./permission.log", "--from", "permission.log"}},
+		{"prune wants --older-than", []string{"prune", "--yes"}},
+		{`--older-than "1x": ` + accepted, []string{"prune", "--older-than", "1x"}},
+		{`--older-than "2999-01-01": it is in the future`, []string{"prune", "--older-than", "2999-01-01", "--yes"}},
+		{"standard input is no terminal: give --yes", []string{"prune", "--older-than", "1d"}},
+		{`prune --from "*.log": want the path of the log itself`, []string{"prune", "--older-than", "1d", "--yes", "--from", "*.log"}},
+		{`prune --from "-": want the path of the log itself`, []string{"prune", "--older-than", "1d", "--yes", "--from", "-"}},
+	} {
+		result := c.run(row.args...)
+		require.Equal(t, exitUsage, result.code, "%q: %s", row.args, result.err)
+		require.NotContains(t, result.err, "geheim")
+		if strings.HasPrefix(row.args[0], "quer\x1b") {
+			row.want = `unknown command "quer\x1b"`
+		}
+		requireOneLine(t, result, row.want, row.args)
+	}
+}
+
+func TestUnreadableSourcesGetOneLineAndExitCode4(t *testing.T) {
+	c := inNewDirectory(t)
+	c.write("empty.log", "")
+	c.write("permission.log", log(t, events()...))
+	require.NoError(t, os.Mkdir("directory", 0o700))
+	c.ok("import", "--to", "sqlite:audit.db", "-q")
+	const dsn = "postgres://auditor:geheim@127.0.0.1:1/app"
+	for _, row := range []struct{ want, from string }{
+		{"no such file", "missing.log"},
+		{"is a directory", "directory"},
+		{"it is an SQLite database: write sqlite:audit.db", "audit.db"},
+		{"no such file", "sqlite:missing.db"},
+		{"not a database", "sqlite:permission.log"},
+		{"there is no table nix", "sqlite:audit.db?table_name=nix"},
+		{`option "nix" is unknown`, "sqlite:audit.db?nix=1"},
+		{"on 127.0.0.1:1", dsn},
+		{"malformed DSN", "postgres://auditor:ge#heim@127.0.0.1:1/app"},
+		{"unknown scheme", "mysql:audit"},
+	} {
+		for _, args := range [][]string{{"query"}, {"tail"}, {"tail", "-f"}, {"trace", "a=b"}, {"denied"}, {"bypasses"}, {"stats"}, {"import", "--to", "copy.log"}} {
+			if row.from == "missing.log" && len(args) == 2 && args[1] == "-f" {
+				continue // it is waited for
+			}
+			args = append(args, "--from", row.from)
+			result := c.run(args...)
+			require.Equal(t, exitTrouble, result.code, "%q: %s", args, result.err)
+			require.NotContains(t, result.err, "heim")
+			requireOneLine(t, result, row.want, args)
+		}
+	}
+	for _, to := range []string{"directory", dsn, "audit.db", "sqlite:directory"} {
+		result := c.run("import", "--to", to)
+		require.Equal(t, exitTrouble, result.code, to)
+		require.NotContains(t, result.err, "heim")
+		requireOneLine(t, result, "", []string{to})
+	}
+	for _, from := range []string{dsn, "missing.log", "missing/permission.log", "sqlite:missing.db", "sqlite:audit.db?table_name=nix"} {
+		result := c.run("prune", "--older-than", "1d", "--yes", "--from", from)
+		require.Equal(t, exitTrouble, result.code, from)
+		require.NotContains(t, result.err, "heim")
+		requireOneLine(t, result, "", []string{from})
+	}
+	require.Empty(t, c.ok("query", "--from", "empty.log"))
+
+	names := []string{}
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	require.ElementsMatch(t, []string{"audit.db", "directory", "empty.log", "permission.log"}, names, "reading creates nothing")
+}
+
+func TestTheSourceIsFound(t *testing.T) {
+	c := inNewDirectory(t)
+	result := c.run("query")
+	require.Equal(t, exitUsage, result.code)
+	requireOneLine(t, result, "no source: name one with --from (path, glob, -, sqlite:..., postgres://...) or PERMAUDIT_FROM; there is no permission.log here", nil)
+
+	c.write("permission.log", log(t, event(1, nil)))
+	c.write("with blank.log", log(t, event(2, nil)))
+	c.write("other.log", log(t, event(3, nil)))
+	require.Equal(t, []int{1}, ids(t, c.ok("query")))
+	c.env[fromVariable] = "with blank.log"
+	require.Equal(t, []int{2}, ids(t, c.ok("query")), "one source, which may have blanks")
+	require.Equal(t, []int{3}, ids(t, c.ok("query", "--from", "other.log")))
+	require.Equal(t, []int{3}, ids(t, c.ok("query", "--from", "file:other.log")))
+	c.ok("import", "--to", "sqlite:audit.db?table_name=decisions", "-q")
+	require.Equal(t, []int{2}, ids(t, c.ok("query", "--from", "sqlite:audit.db?table_name=decisions")))
+	c.env[fromVariable] = "sqlite:audit.db?table_name=decisions"
+	require.Equal(t, []int{2}, ids(t, c.ok("tail")))
+}
