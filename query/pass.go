@@ -118,7 +118,7 @@ func (p *pass) nextDone() *task {
 const maxWorkers = 16
 
 func (p *pass) work(finish func(*task)) {
-	var scanner lineScanner
+	scanner := lineScanner{lists: new(knownLists)}
 	for {
 		t := p.next()
 		if t == nil {

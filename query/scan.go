@@ -1,6 +1,10 @@
 package query
 
-import "github.com/permaudit/audit"
+import (
+	"encoding/binary"
+
+	"github.com/permaudit/audit"
+)
 
 // rawLine is an event as it stands in its line. Its slices are parts of the line.
 type rawLine struct {
@@ -55,6 +59,8 @@ type lineScanner struct {
 
 	date [10]byte // that was read last
 	day  int64    // that it is, in microseconds since 1970
+
+	lists *knownLists // nil: none are remembered
 }
 
 // scan reads a line. If it returns false, nothing in raw is of use.
@@ -113,20 +119,56 @@ func (s *lineScanner) ours(raw *rawLine) (ok bool) {
 	if raw.action, ok = s.text(); !ok {
 		return false
 	}
-	if !s.literal(`,"attributes":`) || !s.list(&raw.attributes) ||
-		!s.literal(`,"granted":`) || !s.boolean(&raw.granted) ||
-		!s.literal(`,"bypassed":`) || !s.boolean(&raw.bypassed) ||
-		!s.literal(`,"manager":`) || !s.optional(&raw.manager) ||
-		!s.literal(`,"user_id":`) || !s.optional(&raw.userID) ||
-		!s.literal(`,"user":`) || !s.optional(&raw.user) ||
-		!s.literal(`,"permissions":`) || !s.list(&raw.permissions) ||
-		!s.literal(`,"metadata":`) || !s.value(keyMetadata, raw) {
+	if !s.follows(&beforeAttributes) || !s.list(&raw.attributes) ||
+		!s.follows(&beforeGranted) || !s.boolean(&raw.granted) ||
+		!s.follows(&beforeBypassed) || !s.boolean(&raw.bypassed) ||
+		!s.follows(&beforeManager) || !s.optional(&raw.manager) ||
+		!s.follows(&beforeUserID) || !s.optional(&raw.userID) ||
+		!s.follows(&beforeUser) || !s.optional(&raw.user) ||
+		!s.follows(&beforePermissions) || !s.list(&raw.permissions) ||
+		!s.follows(&beforeMetadata) || !s.value(keyMetadata, raw) {
 		return false
 	}
-	if s.literal(`,"sanitized":`) && !s.list(&raw.sanitized) {
+	if s.follows(&beforeSanitized) && !s.list(&raw.sanitized) {
 		return false
 	}
 	return s.take('}') && s.i == len(line)
+}
+
+// separator is what stands between two values, 8 to 16 bytes: it is compared as two
+// words, which may overlap.
+type separator struct {
+	length      int
+	first, last uint64
+}
+
+func newSeparator(text string) separator {
+	return separator{
+		len(text),
+		binary.LittleEndian.Uint64([]byte(text)), binary.LittleEndian.Uint64([]byte(text[len(text)-8:])),
+	}
+}
+
+var (
+	beforeAttributes  = newSeparator(`,"attributes":`)
+	beforeGranted     = newSeparator(`,"granted":`)
+	beforeBypassed    = newSeparator(`,"bypassed":`)
+	beforeManager     = newSeparator(`,"manager":`)
+	beforeUserID      = newSeparator(`,"user_id":`)
+	beforeUser        = newSeparator(`,"user":`)
+	beforePermissions = newSeparator(`,"permissions":`)
+	beforeMetadata    = newSeparator(`,"metadata":`)
+	beforeSanitized   = newSeparator(`,"sanitized":`)
+)
+
+// follows reads a separator, if it is there.
+func (s *lineScanner) follows(p *separator) bool {
+	rest := s.line[s.i:]
+	if len(rest) <= p.length || binary.LittleEndian.Uint64(rest) != p.first || binary.LittleEndian.Uint64(rest[p.length-8:]) != p.last {
+		return false
+	}
+	s.i += p.length
+	return true
 }
 
 // key reads a key and its colon, which is probably the expected one.
@@ -182,10 +224,7 @@ func (s *lineScanner) value(key int, raw *rawLine) (ok bool) {
 		if s.literal("null") {
 			return true
 		}
-		if s.i == len(s.line) || s.line[s.i] != '{' {
-			return false
-		}
-		raw.metadata, ok = s.any()
+		raw.metadata, ok = s.object()
 		return ok
 	case keySanitized:
 		return s.list(&raw.sanitized)

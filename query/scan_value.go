@@ -1,6 +1,7 @@
 package query
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
@@ -16,11 +17,21 @@ const (
 
 // text reads a string.
 func (s *lineScanner) text() (text rawText, ok bool) {
-	begin := s.i
-	if !s.take('"') {
+	end, plain := stringEnd(s.line, s.i)
+	if end < 0 {
 		return text, false
 	}
-	line, i := s.line, s.i
+	text = rawText{s.line[s.i:end], plain}
+	s.i = end
+	return text, true
+}
+
+// stringEnd returns where the string ends that begins at i, -1 if none does.
+func stringEnd(line []byte, i int) (end int, plain bool) {
+	if i >= len(line) || line[i] != '"' {
+		return -1, false
+	}
+	i++
 	plain, ascii := true, uint64(highs)
 	for {
 		for i+8 <= len(line) {
@@ -34,21 +45,20 @@ func (s *lineScanner) text() (text rawText, ok bool) {
 			i += 8
 		}
 		if i >= len(line) {
-			return text, false
+			return -1, false
 		}
 		switch c := line[i]; {
 		case c == '"':
-			s.i = i + 1
-			return rawText{line[begin:s.i], plain}, true
+			return i + 1, plain
 		case c == '\\':
 			n := escapeLength(line[i:])
 			if n == 0 {
-				return text, false
+				return -1, false
 			}
 			plain = false
 			i += n
 		case c < ' ':
-			return text, false
+			return -1, false
 		default: // the end of the line is near, or there is more than ASCII
 			if c >= utf8.RuneSelf {
 				plain, ascii = false, 0
@@ -87,32 +97,81 @@ func (s *lineScanner) list(list *rawText) bool {
 	if s.literal("null") {
 		return true
 	}
+	known := s.known()
+	if known != nil && len(known.json) > 0 && bytes.HasPrefix(s.line[s.i:], known.json) {
+		*list = rawText{s.line[s.i : s.i+len(known.json)], known.plain}
+		s.i += len(known.json)
+		return true
+	}
 	begin, plain := s.i, true
 	if !s.take('[') {
 		return false
 	}
 	s.space()
-	if s.take(']') {
-		*list = rawText{s.line[begin:s.i], true}
-		return true
-	}
-	for {
-		text, ok := s.text()
-		if !ok {
-			return false
-		}
-		plain = plain && text.plain
-		s.space()
-		switch {
-		case s.take(','):
+	if !s.take(']') {
+		for {
+			text, ok := s.text()
+			if !ok {
+				return false
+			}
+			plain = plain && text.plain
 			s.space()
-		case s.take(']'):
-			*list = rawText{s.line[begin:s.i], plain}
-			return true
-		default:
-			return false
+			if s.take(']') {
+				break
+			}
+			if !s.take(',') {
+				return false
+			}
+			s.space()
 		}
 	}
+	*list = rawText{s.line[begin:s.i], plain}
+	if known != nil && len(list.json) <= mostKnown {
+		known.json, known.plain = append(known.json[:0], list.json...), plain
+	}
+	return true
+}
+
+// knownLists are lists that were read: most lists come again and again, and whatever
+// begins with a whole list is that list. They are found by their first 16 bytes.
+type knownLists [256]rawText
+
+const mostKnown = 256 // bytes
+
+// known returns the place of a list that is about to be read; nil: there is none.
+func (s *lineScanner) known() *rawText {
+	rest := s.line[s.i:]
+	if s.lists == nil || len(rest) < 17 {
+		return nil
+	}
+	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
+	first, second := binary.LittleEndian.Uint64(rest[1:]), binary.LittleEndian.Uint64(rest[9:])
+	return &s.lists[(first*odd^second)*odd>>56]
+}
+
+// object reads an object. Most have few strings in them, and no space.
+func (s *lineScanner) object() (value rawText, ok bool) {
+	line, i, all := s.line, s.i, true
+	for ok := i < len(line) && line[i] == '{'; ok; ok = line[i] == ',' {
+		end, plain := stringEnd(line, i+1)
+		if end < 0 || end >= len(line) || line[end] != ':' {
+			break
+		}
+		all = all && plain
+		if end, plain = stringEnd(line, end+1); end < 0 || end >= len(line) {
+			break
+		}
+		all = all && plain
+		if i = end; line[i] == '}' {
+			value = rawText{line[s.i : i+1], all}
+			s.i = i + 1
+			return value, true
+		}
+	}
+	if s.i == len(line) || line[s.i] != '{' {
+		return value, false
+	}
+	return s.any()
 }
 
 // any reads a value. Its arrays and objects are at most 64 deep.
