@@ -57,8 +57,8 @@ type lineScanner struct {
 	line []byte
 	i    int // what is read so far
 
-	date [10]byte // that was read last
-	day  int64    // that it is, in microseconds since 1970
+	minute   [17]byte // that was read last, 2026-11-23T07:46:
+	minuteAt int64    // when it is, in microseconds since 1970
 
 	lists *knownLists // nil: none are remembered
 }
@@ -66,7 +66,6 @@ type lineScanner struct {
 // scan reads a line. If it returns false, nothing in raw is of use.
 func (s *lineScanner) scan(line []byte, raw *rawLine) bool {
 	s.line, s.i = line, 0
-	*raw = rawLine{}
 	if s.ours(raw) {
 		return true
 	}
@@ -102,7 +101,8 @@ func (s *lineScanner) scan(line []byte, raw *rawLine) bool {
 	}
 }
 
-// ours reads a line just as this library writes it, which most lines are.
+// ours reads a line just as this library writes it, which most lines are. It sets all of
+// raw.
 func (s *lineScanner) ours(raw *rawLine) (ok bool) {
 	const (
 		id        = len(`{"id":"`)
@@ -129,6 +129,7 @@ func (s *lineScanner) ours(raw *rawLine) (ok bool) {
 		!s.follows(&beforeMetadata) || !s.value(keyMetadata, raw) {
 		return false
 	}
+	raw.sanitized = rawText{}
 	if s.follows(&beforeSanitized) && !s.list(&raw.sanitized) {
 		return false
 	}
@@ -222,6 +223,7 @@ func (s *lineScanner) value(key int, raw *rawLine) (ok bool) {
 		return s.list(&raw.permissions)
 	case keyMetadata:
 		if s.literal("null") {
+			raw.metadata = rawText{}
 			return true
 		}
 		raw.metadata, ok = s.object()
@@ -278,6 +280,7 @@ func (s *lineScanner) boolean(b *bool) bool {
 // optional reads a string or null.
 func (s *lineScanner) optional(text *rawText) (ok bool) {
 	if s.literal("null") {
+		*text = rawText{}
 		return true
 	}
 	*text, ok = s.text()

@@ -80,20 +80,17 @@ const timeLength = len("2026-11-23T07:46:20.123456")
 
 // parseTime reads a time in UTC without its zone.
 func (s *lineScanner) parseTime(text []byte, at *int64) bool {
-	if string(text[:10]) != string(s.date[:]) {
-		day, err := time.Parse(time.DateOnly, string(text[:10]))
-		if err != nil || day.Year() < 1 {
+	if string(text[:len(s.minute)]) != string(s.minute[:]) {
+		minute, err := time.Parse("2006-01-02T15:04:", string(text[:len(s.minute)]))
+		if err != nil || minute.Year() < 1 {
 			return false
 		}
-		s.date, s.day = [10]byte(text), day.UnixMicro()
+		s.minute, s.minuteAt = [17]byte(text), minute.UnixMicro()
 	}
-	if text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] != '.' {
-		return false
-	}
-	hour, minute, second := twoDigits(text[11:]), twoDigits(text[14:]), twoDigits(text[17:])
+	second := twoDigits(text[17:])
 	micros := 10_000*twoDigits(text[20:]) + 100*twoDigits(text[22:]) + twoDigits(text[24:])
-	*at = s.day + ((hour*60+minute)*60+second)*1_000_000 + micros
-	return hour < 24 && minute < 60 && second < 60 && micros < 1_000_000
+	*at = s.minuteAt + second*1_000_000 + micros
+	return text[19] == '.' && second < 60 && micros < 1_000_000
 }
 
 // twoDigits returns a number far too large for anything if they are no digits.

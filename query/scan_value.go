@@ -31,22 +31,30 @@ func stringEnd(line []byte, i int) (end int, plain bool) {
 	if i >= len(line) || line[i] != '"' {
 		return -1, false
 	}
-	i++
-	plain, ascii := true, uint64(highs)
-	for {
-		for i+8 <= len(line) {
-			word := binary.LittleEndian.Uint64(line[i:])
-			quote, escape := word^(lows*'"'), word^(lows*'\\')
-			found := ((quote-lows)&^quote | (escape-lows)&^escape | (word-lows*' ')&^word) & highs
-			if found |= word & ascii; found != 0 {
-				i += bits.TrailingZeros64(found) >> 3
-				break
+	// What lies behind the line may be looked at, though not believed.
+	for i++; i < len(line) && i+8 <= cap(line); i += 8 {
+		word := binary.LittleEndian.Uint64(line[i : i+8])
+		quote, escape := word^(lows*'"'), word^(lows*'\\')
+		quotes := (quote - lows) &^ quote & highs
+		others := ((escape-lows)&^escape | (word-lows*' ')&^word | word) & highs
+		if quotes != 0 && others&(quotes^(quotes-1)) == 0 {
+			if end = i + bits.TrailingZeros64(quotes)>>3 + 1; end > len(line) {
+				return -1, false
 			}
-			i += 8
+			return end, true
 		}
-		if i >= len(line) {
-			return -1, false
+		if others != 0 {
+			break
 		}
+	}
+	return stringEndSlowly(line, i)
+}
+
+// stringEndSlowly goes on at i in a string, one byte after the other: its end, or that
+// of the line, is near, or it is not plain.
+func stringEndSlowly(line []byte, i int) (end int, plain bool) {
+	plain = true
+	for i < len(line) {
 		switch c := line[i]; {
 		case c == '"':
 			return i + 1, plain
@@ -59,13 +67,12 @@ func stringEnd(line []byte, i int) (end int, plain bool) {
 			i += n
 		case c < ' ':
 			return -1, false
-		default: // the end of the line is near, or there is more than ASCII
-			if c >= utf8.RuneSelf {
-				plain, ascii = false, 0
-			}
+		default:
+			plain = plain && c < utf8.RuneSelf
 			i++
 		}
 	}
+	return -1, false
 }
 
 // escapeLength returns the length of an escape, 0 if it is none.
@@ -95,6 +102,7 @@ func isHex(c byte) bool { return c-'0' <= 9 || c|0x20-'a' <= 5 }
 // list reads an array of strings, or null.
 func (s *lineScanner) list(list *rawText) bool {
 	if s.literal("null") {
+		*list = rawText{}
 		return true
 	}
 	known := s.known()
