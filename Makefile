@@ -26,8 +26,13 @@ help: ## list the targets
 setup: ## install what the tests need and is missing (jq, PostgreSQL, logrotate, strace)
 	@scripts/setup.sh
 
+.PHONY: duckdb
+duckdb: ## DuckDB in bin/, for the recipes of the docs and bench-query
+	$(title)
+	@scripts/duckdb.sh
+
 .PHONY: test
-test: setup gofumpt tidy vet lint workspace test-go cover ## everything that a change must pass
+test: setup duckdb gofumpt tidy vet lint workspace test-go cover ## everything that a change must pass
 
 .PHONY: test-go
 test-go: ## only the Go tests of every module, with -race; RUN picks, COUNT repeats

@@ -178,3 +178,21 @@ func TestEveryTestThatTheDocsNameExists(t *testing.T) {
 		}
 	}
 }
+
+// The programs of the page about analysis, where the log of the quickstart is, say what
+// the page says; its commands have a test beside the command.
+func TestTheProgramsOfTheDocsAboutAnalysisSayWhatTheDocsSay(t *testing.T) {
+	text, err := os.ReadFile("docs/analysis.md")
+	require.NoError(t, err)
+	t.Setenv("TMPDIR", t.TempDir())
+	said := run(t, ".", "go", "run", "./examples/quickstart")
+	directory := regexp.MustCompile(`audit.db are in (\S+)`).FindStringSubmatch(said)
+	require.NotNil(t, directory, said)
+	programs := regexp.MustCompile("(?s)```go\n(.*?)```\n\n```text\n(.*?)```").FindAllSubmatch(text, -1)
+	require.Len(t, programs, 3)
+	times := regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`)
+	for _, program := range programs {
+		_, binary := build(t, string(program[1]))
+		require.Equal(t, times.ReplaceAllString(string(program[2]), ""), times.ReplaceAllString(run(t, directory[1], binary), ""))
+	}
+}

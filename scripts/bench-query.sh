@@ -9,12 +9,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export GOWORK=off
 
-for program in node npm jq grep; do
-	command -v "$program" >/dev/null || {
-		echo "bench-query: $program is missing: install it (Debian: apt-get install nodejs npm jq grep)" >&2
-		exit 1
-	}
-done
+scripts/setup.sh jq >&2
+duckdb=$(scripts/duckdb.sh)
 
 if [[ -n ${BENCH_QUERY_DIR-} ]]; then
 	mkdir -p "$BENCH_QUERY_DIR"
@@ -34,11 +30,9 @@ none) permaudit= ;;
 *) permaudit=$(realpath "$permaudit") ;;
 esac
 
-cp benchmarks/query/package.json benchmarks/query/duckdb.js "$dir"
-npm install --prefix "$dir" --no-package-lock --no-audit --no-fund --loglevel=error >&2
 go -C benchmarks build -o "$dir/bench-query" ./query
 
 times=10
 [[ ${BENCH_QUERY_BIG-} != 0 ]] || times=0
-"$dir/bench-query" -dir "$dir" -duckdb "$dir" -permaudit "$permaudit" -times "$times" \
+"$dir/bench-query" -dir "$dir" -duckdb "$duckdb" -permaudit "$permaudit" -times "$times" \
 	-events "${BENCH_QUERY_EVENTS:-1000000}" -rounds "${BENCH_QUERY_ROUNDS:-7}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that the programs which the tests run are there: scripts/setup.sh [jq] [postgresql] [logrotate] [strace] [django],
-# by default all but Django, and strace only where it exists, on Linux: tests count system calls with it, and make them
+# Makes sure that the programs which the tests run are there: scripts/setup.sh [jq] [postgresql] [logrotate] [node]
+# [strace] [django], by default all but Django, and strace only where it exists, on Linux: tests count system calls with it, and make them
 # fail. django is Django with psycopg2, which only `make interop` needs.
 # Installs what is missing with apt-get where there is one; elsewhere it says what to install.
 set -euo pipefail
@@ -12,6 +12,7 @@ there() {
 	case $1 in
 	jq) found=$(command -v jq) && echo "jq is there: $("$found" --version)" ;;
 	postgresql) found=$(scripts/postgres-bin.sh) && echo "PostgreSQL is there: $("$found/postgres" --version)" ;;
+	node) found=$(command -v node) && command -v npm >/dev/null && echo "Node.js is there: $("$found" --version)" ;;
 	strace) found=$(command -v strace) && echo "strace is there: $found" ;;
 	logrotate) found=$(PATH=$PATH:/usr/sbin command -v logrotate) && echo "logrotate is there: $found" ;;
 	django) found=$(scripts/django-python.sh) && echo "Django is there: $("$found" -m django --version), in $found" ;;
@@ -22,6 +23,7 @@ there() {
 packages() {
 	case $1 in
 	django) echo python3-django python3-psycopg2 ;;
+	node) echo nodejs npm ;;
 	*) echo "$1" ;;
 	esac
 }
@@ -30,6 +32,7 @@ packages() {
 by_hand() {
 	case $1 in
 	jq) echo "jq: with your package manager, or from https://jqlang.org/download/" ;;
+	node) echo "Node.js and npm: with your package manager, or from https://nodejs.org/en/download" ;;
 	strace) echo "strace: with your package manager, or from https://strace.io" ;;
 	logrotate) echo "logrotate: with your package manager, or from https://github.com/logrotate/logrotate" ;;
 	postgresql) echo "PostgreSQL, its server (initdb, pg_ctl, postgres), on PATH: https://www.postgresql.org/download/
@@ -40,15 +43,15 @@ by_hand() {
 }
 
 if [[ $# -eq 0 ]]; then
-	set -- jq postgresql logrotate
+	set -- jq postgresql logrotate node
 	[[ $(uname -s) != Linux ]] || set -- "$@" strace
 fi
 missing=()
 for what; do
 	case $what in
-	jq | postgresql | logrotate | strace | django) there "$what" || missing+=("$what") ;;
+	jq | postgresql | logrotate | node | strace | django) there "$what" || missing+=("$what") ;;
 	*)
-		echo "scripts/setup.sh: $what is not one of jq, postgresql, logrotate, strace, django" >&2
+		echo "scripts/setup.sh: $what is not one of jq, postgresql, logrotate, node, strace, django" >&2
 		exit 2
 		;;
 	esac

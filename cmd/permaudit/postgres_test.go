@@ -58,3 +58,23 @@ func TestPostgresAnswersLikeTheFile(t *testing.T) {
 	require.Contains(t, c.run("prune", "--older-than", "2026-11-23 07:48", "--yes", "--from", table).err, "deleted 2 rows of postgres://")
 	require.Equal(t, []int{5, 3, 2}, ids(t, c.ok("query", "--from", table)))
 }
+
+// ownDatabase returns the address of an empty database, which is dropped after the test.
+func ownDatabase(t *testing.T, dsn string) string {
+	t.Helper()
+	name := fmt.Sprintf("permaudit_docs_%d_%d", os.Getpid(), tables.Add(1))
+	execute := func(statement string) {
+		ctx := context.Background() // that of the test has ended
+		conn, err := pgx.Connect(ctx, dsn)
+		require.NoError(t, err)
+		_, err = conn.Exec(ctx, statement)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close(ctx))
+	}
+	execute("CREATE DATABASE " + name)
+	t.Cleanup(func() { execute("DROP DATABASE " + name + " WITH (FORCE)") })
+	u, err := url.Parse(dsn)
+	require.NoError(t, err)
+	u.Path = "/" + name
+	return u.String()
+}

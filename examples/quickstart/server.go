@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +11,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/permaudit/audit"
 )
@@ -111,12 +112,12 @@ func attributesOf(r *http.Request) ([]string, error) {
 	return slices.Sorted(maps.Keys(payload)), nil
 }
 
-// withRequestID gives each request an id. Every event that is emitted with the context
-// of the request, or with one made of it, carries it.
+// withRequestID takes the id that the proxy in front of the service has given to a
+// request, or gives it one. Every event that is emitted with the context of the request,
+// or with one made of it, carries it.
 func withRequestID(next http.Handler) http.Handler {
-	var last atomic.Int64
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := fmt.Sprintf("r-%03d", last.Add(1))
+		id := cmp.Or(r.Header.Get("X-Request-Id"), rand.Text())
 		w.Header().Set("X-Request-Id", id)
 		ctx := audit.ContextWithMetadata(r.Context(), map[string]any{audit.MetadataRequestID: id})
 		next.ServeHTTP(w, r.WithContext(ctx))

@@ -56,7 +56,8 @@ func sendRequests(ctx context.Context, url string) ([]response, error) {
 			for i := first; i < len(responses) && errs[first] == nil; i += clients {
 				name := names[i%len(names)]
 				request := requests[i/len(names)%len(requests)]
-				responses[i], errs[first] = send(ctx, client, name, request.method, url+request.path, request.payload)
+				id := fmt.Sprintf("r-%03d", i+1)
+				responses[i], errs[first] = send(ctx, client, id, name, request.method, url+request.path, request.payload)
 			}
 		})
 	}
@@ -69,12 +70,13 @@ func sendRequests(ctx context.Context, url string) ([]response, error) {
 	return responses, nil
 }
 
-func send(ctx context.Context, client *http.Client, name, method, url, payload string) (response, error) {
+func send(ctx context.Context, client *http.Client, id, name, method, url, payload string) (response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(payload))
 	if err != nil {
 		return response{}, err
 	}
 	request.Header.Set("X-User", name)
+	request.Header.Set("X-Request-Id", id)
 	answer, err := client.Do(request)
 	if err != nil {
 		return response{}, err
