@@ -143,5 +143,17 @@ func (d dialect) MetadataHint(key string, values []string, bind table.Bind) stri
 // stands in the schema, or the index is not found.
 func indexedMetadata(key string) string { return `(metadata ->> '$."` + key + `"')` }
 
+// Period counts on created_at being as plainTime reads it.
+func (dialect) Period(unit string) string {
+	if unit == "day" {
+		return "substr(created_at, 1, 10)"
+	}
+	return "substr(created_at, 1, 13)"
+}
+
+func (dialect) MetadataJSON(key string, bind table.Bind) string {
+	return "(SELECT metadata -> j.fullkey FROM " + elements("metadata") + " WHERE j.key = " + bind(key) + ")"
+}
+
 // queryer is satisfied by what is read from.
 var _ = []queryer{(*sql.DB)(nil), (*sql.Conn)(nil)}

@@ -51,8 +51,9 @@ type Store struct {
 }
 
 var (
-	_ audit.Sink   = (*Store)(nil)
-	_ query.Source = (*Store)(nil)
+	_ audit.Sink    = (*Store)(nil)
+	_ query.Source  = (*Store)(nil)
+	_ query.Grouper = (*Store)(nil)
 )
 
 var errReadOnly = errors.New("sqlite: write batch: the store is read-only")
@@ -133,6 +134,7 @@ func newStore(options *Options) (*Store, error) {
 		Must:       s.options.ReadOnly || s.options.SkipSchema,
 		Layout:     s.layout,
 		Query:      s.query,
+		Parts:      s.parts,
 		Failed:     s.failed,
 		CreatedSQL: "coalesce(CAST(created_at AS text), '')",
 		Created: func() (any, func() (time.Time, error)) {

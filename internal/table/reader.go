@@ -34,6 +34,10 @@ type Reader struct {
 	Layout func(ctx context.Context) (Layout, error)
 	// Query runs a statement, and calls row for each row until that returns false.
 	Query func(ctx context.Context, sql string, args []any, row func(Scan) (more bool, err error)) error
+	// Parts counts the events of a statement: each is called for each Part, whose
+	// memory is used again. It returns ErrUnsure if a row may be damaged, and
+	// ErrSampled if there is a sample rate and nobody asked for it.
+	Parts func(ctx context.Context, p Parts, each func(*Part) error) error
 	// CreatedSQL is created_at as it is read. Created returns what it is scanned to,
 	// and the moment that this means then.
 	CreatedSQL string
@@ -70,14 +74,8 @@ func (r *Reader) Check(ctx context.Context) error {
 
 // read yields the events. An error of its own is still to be yielded.
 func (r *Reader) read(ctx context.Context, f query.Filter, yield func(audit.PermissionAuditEvent, error) bool) error {
-	layout, err := r.Layout(ctx)
-	switch {
-	case err != nil:
-		return err
-	case len(layout.Columns) == 0 && !r.Must:
-		return ctx.Err()
-	}
-	if err := layout.Check(r.Table); err != nil {
+	layout, there, err := r.look(ctx)
+	if err != nil || !there {
 		return err
 	}
 	last, found, err := r.last(ctx)
@@ -122,6 +120,18 @@ func (r *Reader) read(ctx context.Context, f query.Filter, yield func(audit.Perm
 			size = max(size/2, 1)
 		}
 	}
+}
+
+// look looks at the table for a reading. It is there, unless it need not be.
+func (r *Reader) look(ctx context.Context) (layout Layout, there bool, err error) {
+	layout, err = r.Layout(ctx)
+	switch {
+	case err != nil:
+		return layout, false, err
+	case len(layout.Columns) == 0 && !r.Must:
+		return layout, false, ctx.Err()
+	}
+	return layout, true, layout.Check(r.Table)
 }
 
 // last returns the greatest id: what arrives later belongs to the next reading.

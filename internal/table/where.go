@@ -55,8 +55,10 @@ func (w *where) sql() string {
 	if len(w.conditions) == 0 {
 		return ""
 	}
-	return " WHERE " + strings.Join(w.conditions, " AND ")
+	return " WHERE " + w.conjunction()
 }
+
+func (w *where) conjunction() string { return strings.Join(w.conditions, " AND ") }
 
 // The first and the last moment that a database holds.
 var (
@@ -112,9 +114,13 @@ func (w *where) column(column string, terms query.Terms) {
 	}
 }
 
+// userSQL is the id, or the representation where there is no id. An index begins with
+// it, in these words.
+const userSQL = "coalesce(nullif(user_id, ''), user_repr, '')"
+
 // user selects by the id, or by the representation where there is no id.
 func (w *where) user(terms query.Terms) {
-	text := "coalesce(nullif(user_id, ''), user_repr, '')"
+	text := userSQL
 	if len(terms.In) > 0 {
 		if slices.Contains(terms.In, "") {
 			w.add(w.among(text, terms.In))
