@@ -129,5 +129,6 @@ func inspect(ctx context.Context, q queryer, name table.Name) (table.Layout, err
 		layout.Unique = layout.Unique || unique
 		return true, err
 	})
+	layout.Users = layout.Indexes[name.UserIndex()]
 	return layout, err
 }

@@ -35,8 +35,8 @@ func (plain) Holds(column string, values []string, bind Bind) string {
 func (plain) Metadata(key string, bind Bind) string          { return "text[" + bind(key) + "]" }
 func (plain) MetadataContainer(key string, bind Bind) string { return "container[" + bind(key) + "]" }
 
-func (plain) MetadataJSON(key string, bind Bind) string      { return "json[" + bind(key) + "]" }
-func (plain) Period(unit string) string                      { return unit + "(created_at)" }
+func (plain) MetadataJSON(key string, bind Bind) string { return "json[" + bind(key) + "]" }
+func (plain) Period(unit string) string                 { return unit + "(created_at)" }
 
 func (p plain) MetadataHint(key string, values []string, bind Bind) string {
 	if !p.hint {
