@@ -82,7 +82,7 @@ func (s *Store) parts(ctx context.Context, p table.Parts, each func(*table.Part)
 	}
 	u := &unpacker{fields: len(p.Columns), user: p.User != "", rate: p.Rate != "", each: each}
 	if indexed {
-		return s.query(ctx, s.packing(p)+" GROUP BY id / "+fmt.Sprint(packRows), p.Args, func(scan table.Scan) (bool, error) {
+		return s.run(ctx, s.packing(p)+" GROUP BY id / "+fmt.Sprint(packRows), p.Args, func(scan table.Scan) (bool, error) {
 			return true, u.scan(scan)
 		})
 	}
@@ -92,7 +92,7 @@ func (s *Store) parts(ctx context.Context, p table.Parts, each func(*table.Part)
 // usesIndex asks SQLite how it means to find the rows.
 func (s *Store) usesIndex(ctx context.Context, p table.Parts) (indexed bool, err error) {
 	statement := "EXPLAIN QUERY PLAN SELECT metadata FROM " + s.reader.Table.SQL() + p.Where
-	err = s.query(ctx, statement, p.Args, func(scan table.Scan) (bool, error) {
+	err = s.run(ctx, statement, p.Args, func(scan table.Scan) (bool, error) {
 		var id, parent, unused int
 		var detail string
 		err := scan(&id, &parent, &unused, &detail)
@@ -120,7 +120,7 @@ func (s *Store) scanAll(ctx context.Context, p table.Parts, u *unpacker) error {
 			for piece := range pieces {
 				args := append(p.Args[:n:n], piece[0], piece[1])
 				var k pack
-				err := s.query(ctx, statement, args, func(scan table.Scan) (bool, error) { return true, k.scan(scan) })
+				err := s.run(ctx, statement, args, func(scan table.Scan) (bool, error) { return true, k.scan(scan) })
 				if err != nil {
 					cancel(err)
 					return
@@ -159,7 +159,7 @@ func (s *Store) pieces(ctx context.Context, pieces chan<- [2]int64) error {
 	last := int64(math.MaxInt64)
 	for start := int64(math.MinInt64); ; {
 		var next, greatest sql.NullInt64
-		err := s.query(ctx, ids, []any{start}, func(scan table.Scan) (bool, error) { return true, scan(&next, &greatest) })
+		err := s.run(ctx, ids, []any{start}, func(scan table.Scan) (bool, error) { return true, scan(&next, &greatest) })
 		if err != nil || !next.Valid || next.Int64 > last {
 			return err
 		}

@@ -42,18 +42,16 @@ func (u *unpacker) unpack(k *pack) error {
 		return table.ErrSampled
 	}
 	text := k.text
-	for range k.rows {
+	for i := range k.rows {
 		var row string
-		row, text, _ = strings.Cut(text, markRow)
-		if !u.read(row) {
+		var more bool
+		row, text, more = strings.Cut(text, markRow)
+		if more != (i < k.rows-1) || !u.read(row) {
 			return table.ErrUnsure
 		}
 		if err := u.each(&u.part); err != nil {
 			return err
 		}
-	}
-	if len(text) > 0 {
-		return table.ErrUnsure
 	}
 	return nil
 }
@@ -63,14 +61,25 @@ func (u *unpacker) read(row string) bool {
 	p := &u.part
 	p.Events = 1
 	p.Values = p.Values[:0]
+	fields := u.fields + 1
+	if u.user {
+		fields++
+	}
+	if u.rate {
+		fields++
+	}
+	ok := true
 	next := func() (field string) {
-		field, row, _ = strings.Cut(row, markField)
+		var more bool
+		field, row, more = strings.Cut(row, markField)
+		fields--
+		ok = ok && more == (fields > 0)
 		return field
 	}
 	for range u.fields {
 		p.Values = append(p.Values, next())
 	}
-	created, ok := plainTime(next())
+	created, plain := plainTime(next())
 	p.First, p.Last = created, created
 	if u.user {
 		p.User = next()
@@ -78,7 +87,7 @@ func (u *unpacker) read(row string) bool {
 	if u.rate {
 		p.Rate = next()
 	}
-	return ok && row == ""
+	return ok && plain
 }
 
 // plainTime reads created_at as we and Django write it: in UTC, with a fraction of six
