@@ -64,7 +64,7 @@ func (s *Store) parts(ctx context.Context, p table.Parts, each func(*table.Part)
 	last, lastMoment := s.reader.Created()
 	into = append(into, &part.Events, &damaged, &sampled, first, last)
 	columns := len(p.Columns)
-	return s.query(ctx, sql, p.Args, func(scan table.Scan) (more bool, err error) {
+	return s.run(ctx, sql, p.Args, func(scan table.Scan) (more bool, err error) {
 		if err := scan(into...); err != nil {
 			return false, err
 		}

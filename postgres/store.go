@@ -47,7 +47,8 @@ type Store struct {
 	pool    *pgxpool.Pool
 	secrets secrets
 	close   func()
-	users   atomic.Int64 // who use a connection
+	run     func(ctx context.Context, sql string, args []any, row func(table.Scan) (more bool, err error)) error // query, but in tests
+	users   atomic.Int64                                                                                         // who use a connection
 
 	// Of WriteBatch, which is never called concurrently:
 	unsure bool   // the batch may be there: its outcome is unknown
@@ -170,6 +171,7 @@ func newStore(options *Options) (*Store, error) {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	s.keeper = table.Keeper{Definition: definition(name, indexes), Skip: s.options.SkipSchema}
+	s.run = s.query
 	s.reader = table.Reader{
 		Dialect:    dialect{},
 		Table:      name,

@@ -155,3 +155,41 @@ func TestALongTableNameHasIndexesOfItsOwn(t *testing.T) {
 		}
 	}
 }
+
+// The newest events of a user stand together in an index, in order of arrival: so many
+// rows are read as are wanted, however many others there are.
+func TestTheNewestOfAUserAreReadAlone(t *testing.T) {
+	for _, n := range []int{100, 10_000} {
+		store := openTest(t, newPath(t), nil)
+		events := numbered(n)
+		for i := range events {
+			if events[i].UserID = "heavy"; i%50 == 3 {
+				events[i].UserID, events[i].User = "", audit.UserRepr("rare")
+			}
+			events[i].Timestamp = time.Date(2026, 11, 23, 0, 0, i*7919%n, 0, time.UTC)
+		}
+		require.NoError(t, store.WriteBatch(t.Context(), entries(t, events...)))
+		for user, wanted := range map[string]int{"heavy": 50, "rare": 2, "nobody": 0} {
+			f := query.Filter{User: query.Terms{In: []string{user}}, Newest: true, Limit: max(wanted, 1)}
+			require.Equal(t, []string{"SEARCH permission_audit_log USING INDEX permission_audit_log_user_arrival (<expr>=? AND id<?)"}, plans(t, store, f),
+				"one index, and no sorting")
+			require.Len(t, read(t, store, f), wanted)
+		}
+	}
+}
+
+// An entry of the index holds the beginning of a user; the filter means all of it.
+func TestUsersWhoBeginAlikeAreToldApart(t *testing.T) {
+	store := openTest(t, ":memory:", nil)
+	long := strings.Repeat("ü", 300)
+	users := []string{long, long + "1", strings.Repeat("ü", 255), strings.Repeat("ü", 254), ""}
+	for _, user := range users {
+		e := event("of " + user)
+		e.UserID = user
+		require.NoError(t, store.WriteBatch(t.Context(), entries(t, e)))
+	}
+	for _, user := range users {
+		require.Equal(t, []string{"of " + user}, managers(t, store, query.Filter{User: query.Terms{In: []string{user}}}))
+		require.Equal(t, []string{"of " + user}, managers(t, store, query.Filter{User: query.Terms{In: []string{"none", user, "other"}}}))
+	}
+}
