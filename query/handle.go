@@ -19,11 +19,15 @@ type Handle struct {
 }
 
 var (
-	_ Source  = (*Handle)(nil)
-	_ Grouper = (*Handle)(nil)
+	_ Source   = (*Handle)(nil)
+	_ Grouper  = (*Handle)(nil)
+	_ Follower = (*Handle)(nil)
 )
 
-var errClosed = errors.New("query: source is closed")
+var (
+	errClosed     = errors.New("query: source is closed")
+	errNoFollower = errors.New("query: this source cannot be followed")
+)
 
 // NewHandle returns a Handle that reads from source and releases it by calling
 // closeSource, once. A nil closeSource releases nothing. It is for the openers
@@ -59,6 +63,22 @@ func (h *Handle) Group(ctx context.Context, f Filter, by []string) (iter.Seq2[Gr
 		}
 		groups(yield)
 	}, nil
+}
+
+// Follow implements Follower. Its only pair is an error if the source is no Follower, and
+// after Close.
+func (h *Handle) Follow(ctx context.Context, f Filter, last int) iter.Seq2[audit.PermissionAuditEvent, error] {
+	return func(yield func(audit.PermissionAuditEvent, error) bool) {
+		follower, ok := h.source.(Follower)
+		switch {
+		case h.closed.Load():
+			yield(audit.PermissionAuditEvent{}, errClosed)
+		case !ok:
+			yield(audit.PermissionAuditEvent{}, errNoFollower)
+		default:
+			follower.Follow(ctx, f, last)(yield)
+		}
+	}
 }
 
 // Close releases what the source holds. It may be called more than once, and

@@ -52,9 +52,10 @@ type Store struct {
 }
 
 var (
-	_ audit.Sink    = (*Store)(nil)
-	_ query.Source  = (*Store)(nil)
-	_ query.Grouper = (*Store)(nil)
+	_ audit.Sink     = (*Store)(nil)
+	_ query.Source   = (*Store)(nil)
+	_ query.Grouper  = (*Store)(nil)
+	_ query.Follower = (*Store)(nil)
 )
 
 var errReadOnly = errors.New("sqlite: write batch: the store is read-only")
@@ -137,6 +138,7 @@ func newStore(options *Options) (*Store, error) {
 		Layout:     s.layout,
 		Query:      s.query,
 		Parts:      s.parts,
+		Interval:   250 * time.Millisecond,
 		Failed:     s.failed,
 		CreatedSQL: "coalesce(CAST(created_at AS text), '')",
 		Created: func() (any, func() (time.Time, error)) {
@@ -199,6 +201,12 @@ func (s *Store) ReadOnly() bool { return s.options.ReadOnly }
 // not there yet reads as an empty one, unless the Store would not create it.
 func (s *Store) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.PermissionAuditEvent, error] {
 	return s.reader.Events(ctx, f)
+}
+
+// Follow implements query.Follower: it looks for new rows four times a second, by their
+// ids. A table that is not there, or empty, is waited for.
+func (s *Store) Follow(ctx context.Context, f query.Filter, last int) iter.Seq2[audit.PermissionAuditEvent, error] {
+	return s.reader.Follow(ctx, f, last)
 }
 
 // Close closes the database that Open opened; one that was given to New stays open.
