@@ -79,7 +79,7 @@ func (s eventsOnly) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.
 // group counts the events.
 func (r *Reader) group(ctx context.Context, f query.Filter, by []string) (*grouping, error) {
 	g := newGrouping(by)
-	layout, there, err := r.look(ctx)
+	layout, there, err := r.Look(ctx)
 	if err != nil || !there {
 		return g, err
 	}

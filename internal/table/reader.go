@@ -66,7 +66,7 @@ func (r *Reader) Check(ctx context.Context) error {
 
 // read yields the events. An error of its own is still to be yielded.
 func (r *Reader) read(ctx context.Context, f query.Filter, yield func(audit.PermissionAuditEvent, error) bool) error {
-	layout, there, err := r.look(ctx)
+	layout, there, err := r.Look(ctx)
 	if err != nil || !there {
 		return err
 	}
@@ -79,8 +79,8 @@ func (r *Reader) read(ctx context.Context, f query.Filter, yield func(audit.Perm
 	})
 }
 
-// look looks at the table for a reading. It is there, unless it need not be.
-func (r *Reader) look(ctx context.Context) (layout Layout, there bool, err error) {
+// Look looks at the table. It is there, unless it need not be.
+func (r *Reader) Look(ctx context.Context) (layout Layout, there bool, err error) {
 	layout, err = r.Layout(ctx)
 	switch {
 	case err != nil:
