@@ -39,8 +39,13 @@ func (s *Store) counting(p table.Parts) (sql string, common int) {
 	if p.Rate == "" {
 		sampled = "count(metadata -> '" + audit.MetadataSampleRate + "')"
 	}
-	fields = append(fields, "count(*) AS events",
-		"count(*) FILTER (WHERE granted IS NULL OR bypassed IS NULL OR created_at IS NULL OR jsonb_typeof(metadata) <> 'object') AS damaged",
+	damaged := "jsonb_typeof(metadata) <> 'object'"
+	for _, column := range []string{"granted", "bypassed", "created_at"} {
+		if !p.Layout.NotNull[column] {
+			damaged += " OR " + column + " IS NULL"
+		}
+	}
+	fields = append(fields, "count(*) AS events", "count(*) FILTER (WHERE "+damaged+") AS damaged",
 		sampled+" AS sampled", "min(created_at) AS first", "max(created_at) AS last")
 	sql = "SELECT " + strings.Join(fields, ", ") + " FROM " + s.reader.Table.SQL() + p.Where
 	if common > 0 {

@@ -42,6 +42,7 @@ const (
 // Layout is what a table looks like.
 type Layout struct {
 	Columns map[string]int  // the limit of each column, in characters; 0: none
+	NotNull map[string]bool // the columns that the database keeps from being null
 	Unique  bool            // there is a unique index on event_id alone
 	Indexes map[string]bool // by name; nil: it does not matter which there are
 	Users   bool            // there is the index on the user

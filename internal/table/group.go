@@ -119,7 +119,7 @@ func (r *Reader) count(ctx context.Context, g *grouping, f query.Filter, layout 
 			w.add("(" + not.conjunction() + ") IS NOT TRUE")
 		}
 		for _, name := range g.by {
-			p.Columns = append(p.Columns, columnOf(r.Dialect, name, w.bind))
+			p.Columns = append(p.Columns, columnOf(r.Dialect, layout, name, w.bind))
 		}
 		if weighed {
 			p.Rate = r.Dialect.MetadataJSON(audit.MetadataSampleRate, w.bind)
@@ -135,16 +135,16 @@ func (r *Reader) count(ctx context.Context, g *grouping, f query.Filter, layout 
 }
 
 // columnOf is what stands for a dimension in Parts.Columns: what grouping.event reads.
-func columnOf(d Dialect, name string, bind Bind) string {
+func columnOf(d Dialect, layout Layout, name string, bind Bind) string {
 	switch name {
 	case "manager", "action", "granted", "bypassed":
 		return name
 	case "user":
 		return userSQL
 	case "attribute":
-		return "coalesce(attributes, 'null')"
+		return list(layout, "attributes")
 	case "permission":
-		return "coalesce(permissions, 'null')"
+		return list(layout, "permissions")
 	case "day", "hour":
 		return d.Period(name)
 	}
@@ -153,6 +153,14 @@ func columnOf(d Dialect, name string, bind Bind) string {
 		return "NULL"
 	}
 	return d.MetadataJSON(key, bind)
+}
+
+// list is a column of JSON, in which null is the JSON null.
+func list(layout Layout, column string) string {
+	if layout.NotNull[column] {
+		return column
+	}
+	return "coalesce(" + column + ", 'null')"
 }
 
 // countGaps reads the gaps, which are few, with the words of their index.
