@@ -173,7 +173,7 @@ func groupsAgain(r *groupReading) {
 	by[0] = "action" // it is the caller's
 	for _, enough := range []int{1, 3} {
 		n := 0
-		for range sequence {
+		for range sequence { //nolint:errcheck // what comes is looked at below
 			if n++; n == enough {
 				break
 			}

@@ -26,7 +26,7 @@ import (
 // a second attribute; 1 to 5 % denied; 10,000 users, a few of whom do most.
 func decisions(n int) func(yield func([]audit.Entry) bool) {
 	return func(yield func([]audit.Entry) bool) {
-		random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // G404: the same each time
+		random := rand.New(rand.NewPCG(1, 2))
 		users := rand.NewZipf(random, 1.1, 5, 9999)
 		begin := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 		for done := 0; done < n; done += batchSize {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -118,7 +119,7 @@ func (s *Store) scanAll(ctx context.Context, p table.Parts, u *unpacker) error {
 	for range s.scanners() {
 		workers.Go(func() {
 			for piece := range pieces {
-				args := append(p.Args[:n:n], piece[0], piece[1])
+				args := slices.Concat(p.Args, []any{piece[0], piece[1]})
 				var k pack
 				err := s.run(ctx, statement, args, func(scan table.Scan) (bool, error) { return true, k.scan(scan) })
 				if err != nil {

@@ -127,11 +127,11 @@ func (r *Reader) count(ctx context.Context, g *grouping, f query.Filter, layout 
 		p.Where, p.Args = w.sql(), w.args
 		return p
 	}
-	err := r.Parts(ctx, statement(true), func(part *Part) error { return g.add(part, true) })
+	err := r.Parts(ctx, statement(true), func(part *Part) error { return g.add(ctx, part, true) })
 	if err != nil || f.Granted == query.Any && f.Bypassed == query.Any {
 		return err
 	}
-	return r.Parts(ctx, statement(false), func(part *Part) error { return g.add(part, false) })
+	return r.Parts(ctx, statement(false), func(part *Part) error { return g.add(ctx, part, false) })
 }
 
 // columnOf is what stands for a dimension in Parts.Columns: what grouping.event reads.

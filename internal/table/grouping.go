@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -40,7 +41,7 @@ func newGrouping(by []string) *grouping {
 var plainDimensions = []string{"manager", "action", "user", "granted", "bypassed"}
 
 // add counts a part, which f selects or not. The parts that it selects come first.
-func (g *grouping) add(part *Part, selected bool) error {
+func (g *grouping) add(ctx context.Context, part *Part, selected bool) error {
 	w, sampled := weight(part.Rate)
 	count := func(t *tally) {
 		t.checks += w * float64(part.Events)
@@ -61,7 +62,7 @@ func (g *grouping) add(part *Part, selected bool) error {
 	tallies, found := g.cells[string(g.key)]
 	if !found {
 		var err error
-		if tallies, err = g.tallies(part); err != nil {
+		if tallies, err = g.tallies(ctx, part); err != nil {
 			return err
 		}
 		g.cells[string(g.key)] = tallies
@@ -120,7 +121,7 @@ func (t *tally) add(part *Part, weight float64) {
 
 // tallies finds out to which groups events with the values of a part belong, by asking
 // query about one of them. What is damaged in them is ErrUnsure.
-func (g *grouping) tallies(part *Part) ([]*tally, error) {
+func (g *grouping) tallies(ctx context.Context, part *Part) ([]*tally, error) {
 	event, err := g.event(part)
 	if err != nil {
 		return nil, ErrUnsure
@@ -129,14 +130,17 @@ func (g *grouping) tallies(part *Part) ([]*tally, error) {
 	if event.Action == audit.ActionGap {
 		f.Action.In = []string{string(event.Action)}
 	}
-	groups, err := query.GroupBy(context.Background(), query.Slice([]audit.PermissionAuditEvent{event}), f, g.by)
+	groups, err := query.GroupBy(ctx, query.Slice([]audit.PermissionAuditEvent{event}), f, g.by)
 	if err != nil {
 		return nil, err
 	}
 	var tallies []*tally
 	for group, err := range groups {
-		if err != nil { // that the event is a gap
+		if gap := (*query.GapError)(nil); errors.As(err, &gap) {
 			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		key := string(appendKey(nil, group.Key))
 		t, found := g.all[key]
@@ -182,7 +186,8 @@ func (g *grouping) event(part *Part) (audit.PermissionAuditEvent, error) {
 	}
 	if metadata != nil {
 		metadata[0] = '{'
-		entry.Metadata = append(metadata, '}')
+		metadata = append(metadata, '}')
+		entry.Metadata = metadata
 	}
 	return entry.Event()
 }
