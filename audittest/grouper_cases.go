@@ -23,6 +23,8 @@ func groupDimensions() []string {
 func eachDimension(r *groupReading) {
 	r.store(corpus(largeCorpus))
 	r.groups(query.Filter{})
+	r.groups(query.Filter{Granted: query.No}, "user")
+	r.store(corpus(smallCorpus))
 	for _, name := range groupDimensions() {
 		for _, f := range []query.Filter{{}, {Granted: query.No}, {Granted: query.Yes, Bypassed: query.Yes}, {Bypassed: query.No}} {
 			r.groups(f, name)
@@ -52,7 +54,11 @@ func filteredGroups(r *groupReading) {
 	for _, more := range [][]query.Filter{
 		times(), actionFilters(), managerFilters(), userFilters(), attributeFilters(), permissionFilters(), metadataFilters(), outcomes(),
 	} {
-		filters = append(filters, more...)
+		for i, f := range more {
+			if i%3 == len(filters)%3 { // TestSource asks with all of them
+				filters = append(filters, f)
+			}
+		}
 	}
 	for i, f := range filters {
 		if i%3 == 0 && f.Granted == query.Any {
@@ -143,7 +149,7 @@ func sampledGroups(r *groupReading) {
 
 // metadataGroups asks for values of all types, under all keys.
 func metadataGroups(r *groupReading) {
-	r.store(corpus(largeCorpus))
+	r.store(corpus(2 * smallCorpus))
 	for _, key := range append(metadataKey[:len(metadataKey):len(metadataKey)], "absent", "\xff", "a\x00b", "a' OR 1=1 --", `"`) {
 		r.groups(query.Filter{Granted: query.No}, "metadata."+key)
 	}
@@ -200,7 +206,7 @@ func groupsAgain(r *groupReading) {
 
 // groupsEndWithContext: a part is not taken for the whole.
 func groupsEndWithContext(r *groupReading) {
-	r.store(corpus(largeCorpus))
+	r.store(corpus(smallCorpus))
 	cause := errors.New("the reader gave up")
 	ctx, cancel := context.WithCancelCause(r.Context())
 	cancel(cause)
