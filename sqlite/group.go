@@ -28,7 +28,7 @@ func (s *Store) Group(ctx context.Context, f query.Filter, by []string) (iter.Se
 // pieces here. The marks between columns and rows may occur in the columns, though not
 // unnoticed: then there are more pieces than there are columns and rows.
 const (
-	packRows  = 2048 // rows of a text
+	packRows  = 1024 // rows of a text
 	markField = "\x1f"
 	markRow   = "\x1e"
 )
@@ -42,14 +42,16 @@ const (
 
 // packing is a statement that returns packs: how many rows, what they are, the rows.
 func (s *Store) packing(p table.Parts) string {
-	fields := append(append([]string(nil), p.Columns...), "CAST(created_at AS text)")
+	fields := append(append([]string(nil), p.Columns...), "created_at")
 	for _, optional := range []string{p.User, p.Rate} {
 		if optional != "" {
 			fields = append(fields, optional)
 		}
 	}
 	for i, field := range fields {
-		fields[i] = "coalesce(" + field + ", '')"
+		if !p.Layout.NotNull[field] {
+			fields[i] = "coalesce(" + field + ", '')"
+		}
 	}
 	sampled := "0"
 	if p.Rate == "" {
@@ -145,6 +147,9 @@ func (s *Store) scanAll(ctx context.Context, p table.Parts, u *unpacker) error {
 		close(packs)
 	}()
 	for k := range packs {
+		if ctx.Err() != nil {
+			continue // until nobody sends any more
+		}
 		if err := u.unpack(&k); err != nil {
 			cancel(err)
 		}
