@@ -157,5 +157,24 @@
 //   - ContextDone: the last pair is the cause, and nothing comes behind it.
 //   - Concurrent: several goroutines ask at once.
 //
+// # Groupings
+//
+// [TestGrouper] checks that a source groups as [query.Grouper] says. It is called like
+// TestSource, counts the groups of the same events by itself, and compares. A source
+// that is no Grouper is grouped by [query.GroupBy]. The cases are:
+//
+//   - Dimensions: each of query.Dimensions, and none, with the outcomes.
+//   - Pairs: all pairs of them, and more; values that are repeated in an event count once.
+//   - Filters: those of TestSource; Checks are all decisions of the same key.
+//   - Order: Newest, Limit and Fields do not matter.
+//   - Empty: nothing selected, no group.
+//   - Gaps: they are summed up, within the bounds of time alone.
+//   - Sampled: sample rates weigh; what is no rate does not.
+//   - Metadata: values of every JSON type, under any key.
+//   - Unknown: a dimension that is none, or is named twice, is an error of Group.
+//   - Again: a sequence may be left, and ranged over again.
+//   - ContextDone: the only pair is the cause.
+//   - Concurrent: several goroutines ask at once.
+//
 // A failure of any suite quotes the sentence of the contract that was broken.
 package audittest

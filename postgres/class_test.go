@@ -38,7 +38,7 @@ func TestDataThatTheServerRefusesBecomesADeadLetter(t *testing.T) {
 	const alter = "ALTER TABLE permission_audit_log "
 	for code, statement := range map[string]string{
 		"22001": alter + "ALTER user_repr TYPE varchar(5)",
-		"22P02": alter + "ALTER user_repr TYPE integer USING NULL",
+		"22P02": "DROP INDEX permission_audit_log_user_arrival; " + alter + "ALTER user_repr TYPE integer USING NULL",
 		"23502": alter + "ALTER user_repr SET NOT NULL; UPDATE permission_audit_log SET user_repr = ''; " + alter + "ALTER manager SET NOT NULL",
 		"23503": "CREATE TABLE managers (name text PRIMARY KEY); INSERT INTO managers VALUES ('Project'); " + alter + "ADD FOREIGN KEY (manager) REFERENCES managers",
 		"23505": "CREATE UNIQUE INDEX ON permission_audit_log (manager) WHERE manager <> 'Project'; INSERT INTO permission_audit_log " +

@@ -9,15 +9,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestStoreIsASource(t *testing.T) {
+// storing returns a func that makes a store of the events.
+func storing(t *testing.T) func(testing.TB, []audit.PermissionAuditEvent) query.Source {
 	dsn := newDatabase(t)
-	audittest.TestSource(t, func(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
+	return func(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
 		execute(tb, dsn, "DROP TABLE IF EXISTS permission_audit_log")
 		store := openTest(tb, dsn, nil)
 		require.NoError(tb, store.WriteBatch(tb.Context(), entries(tb, events...)))
 		return store
-	})
+	}
 }
+
+func TestStoreIsASource(t *testing.T)  { audittest.TestSource(t, storing(t)) }
+func TestStoreIsAGrouper(t *testing.T) { audittest.TestGrouper(t, storing(t)) }
 
 func TestStoreIsASink(t *testing.T) {
 	dsn := newDatabase(t)

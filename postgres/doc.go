@@ -29,6 +29,12 @@
 // makes turn synchronous_commit on where it is off. A pool given to [New] keeps its
 // settings.
 //
+// # Asking
+//
+// Filters and groupings ([Store.Group]) are answered in SQL, [Store.Follow] yields what
+// arrives, [Store.DeleteBefore] deletes what is old. [OpenSpec] opens for writing what
+// query.Open opens for reading.
+//
 // # The table
 //
 // The table is created before the first batch is written, with its indexes; reading

@@ -64,6 +64,12 @@ func (d dialect) MetadataHint(key string, values []string, bind table.Bind) stri
 	return d.Among(indexable("metadata ->> "+bind(key)+"::text"), begins, bind)
 }
 
+func (dialect) Period(unit string) string { return "date_trunc('" + unit + "', created_at, 'UTC')" }
+
+func (dialect) MetadataJSON(key string, bind table.Bind) string {
+	return "metadata -> " + bind(key) + "::text"
+}
+
 // begin is what the index holds of a value.
 func begin(value string) string {
 	characters := 0

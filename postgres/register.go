@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/query"
@@ -30,12 +31,30 @@ func openSink(ctx context.Context, config audit.DatabaseConfig) (audit.Sink, err
 // openSource opens what postgres://...?table_name=name names, for reading. The server
 // and the table must be there.
 func openSource(ctx context.Context, spec string) (*query.Handle, error) {
+	store, err := openSpec(ctx, spec, true)
+	if err != nil {
+		return nil, err
+	}
+	return query.NewHandle(store, store.Close), nil
+}
+
+// OpenSpec opens for writing what query.Open opens for reading:
+// postgres://user@host/database?table_name=name. The server must be there; the table is
+// made if it is missing. No error shows a password.
+func OpenSpec(ctx context.Context, spec string) (*Store, error) {
+	if !isURL(strings.ToLower(spec)) {
+		return nil, errors.New("postgres: open: want postgres://user@host/database?table_name=name")
+	}
+	return openSpec(ctx, spec, false)
+}
+
+func openSpec(ctx context.Context, spec string, readOnly bool) (*Store, error) {
 	config, err := parseDSN(spec)
 	if err != nil {
 		return nil, err
 	}
 	parameters := config.ConnConfig.RuntimeParams
-	options := &Options{TableName: parameters[tableName], ReadOnly: true}
+	options := &Options{TableName: parameters[tableName], ReadOnly: readOnly}
 	delete(parameters, tableName)
 	store, err := open(ctx, config, options)
 	if err != nil {
@@ -44,5 +63,5 @@ func openSource(ctx context.Context, spec string) (*query.Handle, error) {
 	if err := store.Ping(ctx); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return query.NewHandle(store, store.Close), nil
+	return store, nil
 }

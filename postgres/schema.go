@@ -102,22 +102,24 @@ type queryer interface {
 
 // inspect returns what the table looks like; without columns there is none.
 func inspect(ctx context.Context, q queryer, name table.Name) (table.Layout, error) {
-	const sql = `SELECT a.attname::text,
+	const sql = `SELECT a.attname::text, a.attnotnull,
 	CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 0 END,
 	EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid
 		AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
-	has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+	has_column_privilege(a.attrelid, a.attnum, 'SELECT'),
+	EXISTS (SELECT FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+		WHERE i.indrelid = a.attrelid AND i.indisvalid AND c.relname = $2)
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = to_regclass($1::text) AND a.attnum > 0 AND NOT a.attisdropped`
-	layout := table.Layout{Columns: map[string]int{}}
-	err := each(ctx, q, sql, []any{name.SQL()}, func(scan table.Scan) (bool, error) {
+	layout := table.Layout{Columns: map[string]int{}, NotNull: map[string]bool{}}
+	err := each(ctx, q, sql, []any{name.SQL(), name.UserIndex()}, func(scan table.Scan) (bool, error) {
 		var column string
 		var most int
-		var unique, readable bool
-		if err := scan(&column, &most, &unique, &readable); err != nil {
+		var notNull, unique, readable bool
+		if err := scan(&column, &notNull, &most, &unique, &readable, &layout.Users); err != nil {
 			return false, err
 		}
-		layout.Columns[column] = most
+		layout.Columns[column], layout.NotNull[column] = most, notNull
 		if column == "event_id" {
 			layout.Unique, layout.Blind = unique, !readable
 		}

@@ -186,7 +186,7 @@ func TestFiltersUseTheIndexes(t *testing.T) {
 	require.NoError(t, store.WriteBatch(t.Context(), entries(t, events...)))
 	execute(t, dsn, "ANALYZE permission_audit_log")
 	for index, f := range map[string]query.Filter{
-		"user_id_created_at":  {User: query.Terms{In: []string{"user-7"}}},
+		"user_arrival":        {User: query.Terms{In: []string{"user-7"}}},
 		"denied":              {Granted: query.No, Manager: query.Terms{In: []string{"Project"}}},
 		"bypassed":            {Bypassed: query.Yes},
 		"metadata_request_id": {Metadata: map[string]query.Terms{"request_id": {In: []string{"r-7"}}}},
@@ -271,5 +271,5 @@ func TestTableNames(t *testing.T) {
 		require.Len(t, all(t, store, query.Filter{}), 1, name)
 		require.NoError(t, store.Ping(t.Context()), name)
 	}
-	require.Equal(t, 7*7, count(t, dsn, "SELECT count(*) FROM pg_indexes WHERE schemaname IN ('public', 'app')"), "each table has its own indexes")
+	require.Equal(t, 7*9, count(t, dsn, "SELECT count(*) FROM pg_indexes WHERE schemaname IN ('public', 'app')"), "each table has its own indexes")
 }

@@ -47,7 +47,8 @@ type Store struct {
 	pool    *pgxpool.Pool
 	secrets secrets
 	close   func()
-	users   atomic.Int64 // who use a connection
+	run     func(ctx context.Context, sql string, args []any, row func(table.Scan) (more bool, err error)) error // query, but in tests
+	users   atomic.Int64                                                                                         // who use a connection
 
 	// Of WriteBatch, which is never called concurrently:
 	unsure bool   // the batch may be there: its outcome is unknown
@@ -56,8 +57,10 @@ type Store struct {
 }
 
 var (
-	_ audit.Sink   = (*Store)(nil)
-	_ query.Source = (*Store)(nil)
+	_ audit.Sink     = (*Store)(nil)
+	_ query.Source   = (*Store)(nil)
+	_ query.Grouper  = (*Store)(nil)
+	_ query.Follower = (*Store)(nil)
 )
 
 var errReadOnly = errors.New("postgres: write batch: the store is read-only")
@@ -169,12 +172,16 @@ func newStore(options *Options) (*Store, error) {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	s.keeper = table.Keeper{Definition: definition(name, indexes), Skip: s.options.SkipSchema}
+	s.run = s.query
 	s.reader = table.Reader{
 		Dialect:    dialect{},
 		Table:      name,
 		Must:       s.options.ReadOnly || s.options.SkipSchema,
 		Layout:     s.layout,
 		Query:      s.query,
+		Parts:      s.parts,
+		Interval:   250 * time.Millisecond,
+		Late:       5 * time.Second,
 		Failed:     s.failed,
 		CreatedSQL: "created_at",
 		Created: func() (any, func() (time.Time, error)) {
@@ -235,6 +242,14 @@ func (s *Store) ReadOnly() bool { return s.options.ReadOnly }
 // not there yet reads as an empty one, unless the Store would not create it.
 func (s *Store) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.PermissionAuditEvent, error] {
 	return s.reader.Events(ctx, f)
+}
+
+// Follow implements query.Follower: it looks for new rows four times a second, by their
+// ids. A transaction that commits within 5 s after another one that took its ids later is
+// noticed; one that takes longer may be missed. A table that is not there, or empty,
+// is waited for.
+func (s *Store) Follow(ctx context.Context, f query.Filter, last int) iter.Seq2[audit.PermissionAuditEvent, error] {
+	return s.reader.Follow(ctx, f, last)
 }
 
 // Close closes the connections of a Store that Open made. It waits for readings to

@@ -24,7 +24,10 @@ var (
 	_ Follower = (*Handle)(nil)
 )
 
-var errClosed = errors.New("query: source is closed")
+var (
+	errClosed     = errors.New("query: source is closed")
+	errNoFollower = errors.New("query: this source cannot be followed")
+)
 
 // NewHandle returns a Handle that reads from source and releases it by calling
 // closeSource, once. A nil closeSource releases nothing. It is for the openers
@@ -62,7 +65,8 @@ func (h *Handle) Group(ctx context.Context, f Filter, by []string) (iter.Seq2[Gr
 	}, nil
 }
 
-// Follow implements Follower, if the source does; else it yields an error.
+// Follow implements Follower. Its only pair is an error if the source is no Follower, and
+// after Close.
 func (h *Handle) Follow(ctx context.Context, f Filter, last int) iter.Seq2[audit.PermissionAuditEvent, error] {
 	return func(yield func(audit.PermissionAuditEvent, error) bool) {
 		follower, ok := h.source.(Follower)
@@ -70,7 +74,7 @@ func (h *Handle) Follow(ctx context.Context, f Filter, last int) iter.Seq2[audit
 		case h.closed.Load():
 			yield(audit.PermissionAuditEvent{}, errClosed)
 		case !ok:
-			yield(audit.PermissionAuditEvent{}, errors.New("query: follow: this source cannot be followed: name one file or one database"))
+			yield(audit.PermissionAuditEvent{}, errNoFollower)
 		default:
 			follower.Follow(ctx, f, last)(yield)
 		}

@@ -45,3 +45,15 @@ func TestHandleIsClosedOnce(t *testing.T) {
 	}
 	require.Equal(t, 1, closed)
 }
+
+func TestHandleSaysWhatCannotBeFollowed(t *testing.T) {
+	handle := NewHandle(Slice(nil), nil)
+	pairs := 0
+	for event, err := range handle.Follow(t.Context(), Filter{}, 1) {
+		pairs++
+		require.Zero(t, event)
+		require.EqualError(t, err, "query: this source cannot be followed")
+	}
+	require.Equal(t, 1, pairs)
+	require.NoError(t, handle.Close())
+}

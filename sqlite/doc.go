@@ -25,6 +25,12 @@
 // processes may read the database, and write to it: a writer waits for the other
 // one's transaction.
 //
+// # Asking
+//
+// Filters and groupings ([Store.Group]) are answered in SQL, [Store.Follow] yields what
+// arrives, [Store.DeleteBefore] deletes what is old. [OpenSpec] opens for writing what
+// query.Open opens for reading.
+//
 // # The table
 //
 // The table is created before the first batch is written, with its indexes; reading

@@ -70,8 +70,8 @@ func TestFiltersUseTheirIndexes(t *testing.T) {
 		index  string
 		found  int
 	}{
-		"user":               {query.Filter{User: in("um7")}, "user_id_created_at", 1},
-		"users":              {query.Filter{User: in("um7", "um8", "um9")}, "user_id_created_at", 3},
+		"user":               {query.Filter{User: in("um7")}, "user_arrival", 1},
+		"users":              {query.Filter{User: in("um7", "um8", "um9")}, "user_arrival", 3},
 		"denied, manager":    {query.Filter{Granted: query.No, Manager: in("m10")}, "denied", 1},
 		"denied, managers":   {query.Filter{Granted: query.No, Manager: in("m10", "m11", "m20"), Action: in("update")}, "denied", 2},
 		"bypassed in a time": {query.Filter{Bypassed: query.Yes, Since: at(0), Until: at(481)}, "bypassed", 5},
@@ -82,7 +82,7 @@ func TestFiltersUseTheirIndexes(t *testing.T) {
 		"request, false":     {metadata("request_id", "false"), "metadata_request_id", 100},
 		"requests":           {metadata("request_id", "m5", "6", "none"), "metadata_request_id", 2},
 		"trace":              {metadata("trace_id", "m5"), "metadata_trace_id", 1},
-		"newest of a user":   {query.Filter{User: in("um7"), Newest: true, Limit: 1}, "user_id_created_at", 1},
+		"newest of a user":   {query.Filter{User: in("um7"), Newest: true, Limit: 1}, "user_arrival", 1},
 		"newest of requests": {query.Filter{Metadata: metadata("request_id", "m5").Metadata, Newest: true}, "metadata_request_id", 1},
 	} {
 		steps := plans(t, store, row.filter)
@@ -97,8 +97,8 @@ func TestFiltersUseTheirIndexes(t *testing.T) {
 // Without an index the answer is the same.
 func TestFiltersNeedNoIndex(t *testing.T) {
 	indexed, plain := decisions(t, nil), decisions(t, &Options{MetadataIndexes: []string{}})
-	require.Len(t, indexes(t, indexed), 6)
-	require.Len(t, indexes(t, plain), 5)
+	require.Len(t, indexes(t, indexed), 8)
+	require.Len(t, indexes(t, plain), 7)
 	for _, value := range []string{"m5", "6", "true", "false", "0.5", "0.50", "1", "", "none", "[", "9223372036854775808", "1e999"} {
 		f := query.Filter{Metadata: map[string]query.Terms{"request_id": {In: []string{value}}}}
 		require.Equal(t, managers(t, plain, f), managers(t, indexed, f), value)
@@ -135,7 +135,7 @@ func TestMetadataIndexesAreChecked(t *testing.T) {
 	require.NoError(t, store.Ping(t.Context()))
 	require.Contains(t, indexes(t, store), "permission_audit_log_metadata_trace_id")
 	require.Contains(t, indexes(t, store), "permission_audit_log_metadata_Key_9")
-	require.Len(t, indexes(t, store), 8)
+	require.Len(t, indexes(t, store), 10)
 }
 
 func TestALongTableNameHasIndexesOfItsOwn(t *testing.T) {
@@ -147,11 +147,49 @@ func TestALongTableNameHasIndexesOfItsOwn(t *testing.T) {
 		require.NoError(t, store.WriteBatch(t.Context(), entries(t, event(name))))
 		require.Equal(t, []string{name}, managers(t, store, everything))
 		names := indexes(t, store)
-		require.Len(t, names, 6)
+		require.Len(t, names, 8)
 		for _, index := range names {
 			require.LessOrEqual(t, len(index), 63)
 			require.False(t, seen[index], index)
 			seen[index] = true
 		}
+	}
+}
+
+// The newest events of a user stand together in an index, in order of arrival: so many
+// rows are read as are wanted, however many others there are.
+func TestTheNewestOfAUserAreReadAlone(t *testing.T) {
+	for _, n := range []int{100, 10_000} {
+		store := openTest(t, newPath(t), nil)
+		events := numbered(n)
+		for i := range events {
+			if events[i].UserID = "heavy"; i%50 == 3 {
+				events[i].UserID, events[i].User = "", audit.UserRepr("rare")
+			}
+			events[i].Timestamp = time.Date(2026, 11, 23, 0, 0, i*7919%n, 0, time.UTC)
+		}
+		require.NoError(t, store.WriteBatch(t.Context(), entries(t, events...)))
+		for user, wanted := range map[string]int{"heavy": 50, "rare": 2, "nobody": 0} {
+			f := query.Filter{User: query.Terms{In: []string{user}}, Newest: true, Limit: max(wanted, 1)}
+			require.Equal(t, []string{"SEARCH permission_audit_log USING INDEX permission_audit_log_user_arrival (<expr>=? AND id<?)"}, plans(t, store, f),
+				"one index, and no sorting")
+			require.Len(t, read(t, store, f), wanted)
+		}
+	}
+}
+
+// An entry of the index holds the beginning of a user; the filter means all of it.
+func TestUsersWhoBeginAlikeAreToldApart(t *testing.T) {
+	store := openTest(t, ":memory:", nil)
+	long := strings.Repeat("ü", 300)
+	users := []string{long, long + "1", strings.Repeat("ü", 255), strings.Repeat("ü", 254), ""}
+	for _, user := range users {
+		e := event("of " + user)
+		e.UserID = user
+		require.NoError(t, store.WriteBatch(t.Context(), entries(t, e)))
+	}
+	for _, user := range users {
+		require.Equal(t, []string{"of " + user}, managers(t, store, query.Filter{User: query.Terms{In: []string{user}}}))
+		require.Equal(t, []string{"of " + user}, managers(t, store, query.Filter{User: query.Terms{In: []string{"none", user, "other"}}}))
 	}
 }

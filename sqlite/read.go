@@ -143,5 +143,31 @@ func (d dialect) MetadataHint(key string, values []string, bind table.Bind) stri
 // stands in the schema, or the index is not found.
 func indexedMetadata(key string) string { return `(metadata ->> '$."` + key + `"')` }
 
+// Period counts on created_at being as plainTime reads it.
+func (dialect) Period(unit string) string {
+	if unit == "day" {
+		return "substr(created_at, 1, 10)"
+	}
+	return "substr(created_at, 1, 13)"
+}
+
+// MetadataJSON uses a path where the key can be written in one, which is quicker.
+func (dialect) MetadataJSON(key string, bind table.Bind) string {
+	if isPlain(key) {
+		return "CASE WHEN json_valid(metadata) THEN metadata -> " + bind(`$."`+key+`"`) + " END"
+	}
+	return "(SELECT metadata -> j.fullkey FROM " + elements("metadata") + " WHERE j.key = " + bind(key) + ")"
+}
+
+// isPlain reports whether a key means itself in a path.
+func isPlain(key string) bool {
+	for _, c := range []byte(key) {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_') {
+			return false
+		}
+	}
+	return key != ""
+}
+
 // queryer is satisfied by what is read from.
 var _ = []queryer{(*sql.DB)(nil), (*sql.Conn)(nil)}

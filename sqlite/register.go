@@ -32,10 +32,29 @@ func openSink(ctx context.Context, config audit.DatabaseConfig) (audit.Sink, err
 // openSource opens what sqlite:path?table_name=name names, for reading. The table
 // must be there.
 func openSource(ctx context.Context, spec string) (*query.Handle, error) {
-	path, options, err := parseSpec(spec)
+	store, err := openSpec(ctx, spec, true)
 	if err != nil {
 		return nil, err
 	}
+	return query.NewHandle(store, store.Close), nil
+}
+
+// OpenSpec opens for writing what query.Open opens for reading:
+// sqlite:path?table_name=name, or sqlite:///absolute/path, with % escapes. The file and
+// the table are made if they are missing.
+func OpenSpec(ctx context.Context, spec string) (*Store, error) {
+	if scheme, _, found := strings.Cut(spec, ":"); !found || !strings.EqualFold(scheme, name) {
+		return nil, errors.New("sqlite: open: want sqlite:path?table_name=name")
+	}
+	return openSpec(ctx, spec, false)
+}
+
+func openSpec(ctx context.Context, spec string, readOnly bool) (*Store, error) {
+	path, options, err := parseSpec(spec)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open: %w", err)
+	}
+	options.ReadOnly = readOnly
 	store, err := Open(ctx, path, options)
 	if err != nil {
 		return nil, err
@@ -43,7 +62,7 @@ func openSource(ctx context.Context, spec string) (*query.Handle, error) {
 	if err := store.Ping(ctx); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return query.NewHandle(store, store.Close), nil
+	return store, nil
 }
 
 // parseSpec reads sqlite:path or sqlite:///path, with % escapes and a query.
@@ -66,5 +85,5 @@ func parseSpec(spec string) (path string, options *Options, err error) {
 			return "", nil, fmt.Errorf("option %q is unknown or repeated: accepted is table_name (write %%3F for ? in a path)", key)
 		}
 	}
-	return path, &Options{TableName: values.Get("table_name"), ReadOnly: true}, nil
+	return path, &Options{TableName: values.Get("table_name")}, nil
 }

@@ -98,14 +98,15 @@ var limit = regexp.MustCompile(`(?i)char.*\(\s*(\d+)\s*\)`)
 
 // inspect returns what the table looks like; without columns there is none.
 func inspect(ctx context.Context, q queryer, name table.Name) (table.Layout, error) {
-	layout := table.Layout{Columns: map[string]int{}}
+	layout := table.Layout{Columns: map[string]int{}, NotNull: map[string]bool{}}
 	args, in := []any{name.Table}, "?1"
 	if name.Schema != "" {
 		args, in = append(args, name.Schema), "?1, ?2"
 	}
-	err := each(ctx, q, "SELECT name, type FROM pragma_table_info("+in+")", args, func(scan table.Scan) (bool, error) {
+	err := each(ctx, q, `SELECT name, type, "notnull" FROM pragma_table_info(`+in+")", args, func(scan table.Scan) (bool, error) {
 		var column, declared string
-		if err := scan(&column, &declared); err != nil {
+		var notNull bool
+		if err := scan(&column, &declared, &notNull); err != nil {
 			return false, err
 		}
 		most := 0
@@ -113,6 +114,7 @@ func inspect(ctx context.Context, q queryer, name table.Name) (table.Layout, err
 			most, _ = strconv.Atoi(found[1])
 		}
 		layout.Columns[strings.ToLower(column)] = most
+		layout.NotNull[strings.ToLower(column)] = notNull
 		return true, nil
 	})
 	if err != nil {
@@ -129,5 +131,6 @@ func inspect(ctx context.Context, q queryer, name table.Name) (table.Layout, err
 		layout.Unique = layout.Unique || unique
 		return true, err
 	})
+	layout.Users = layout.Indexes[name.UserIndex()]
 	return layout, err
 }

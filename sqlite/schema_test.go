@@ -27,7 +27,8 @@ func TestPingCreatesTheTable(t *testing.T) {
 	require.NoError(t, store.Ping(t.Context()))
 	require.Equal(t, []string{"decisions"}, tables(t, path))
 	require.Equal(t, []string{
-		"decisions_bypassed", "decisions_created_at", "decisions_denied", "decisions_event_id", "decisions_metadata_request_id", "decisions_user_id_created_at",
+		"decisions_bypassed", "decisions_created_at", "decisions_denied", "decisions_event_id", "decisions_gap_created_at",
+		"decisions_metadata_request_id", "decisions_user_arrival", "decisions_user_id_created_at",
 	}, indexes(t, store))
 }
 
@@ -130,7 +131,7 @@ func TestADroppedTableIsCreatedAgain(t *testing.T) {
 	require.False(t, isPermanent(t, err))
 	require.NoError(t, store.WriteBatch(t.Context(), entries(t, event("m1"))))
 	require.Equal(t, []string{"m1"}, managers(t, store, everything))
-	require.Len(t, indexes(t, store), 6)
+	require.Len(t, indexes(t, store), 8)
 }
 
 func TestAnotherTableOfTheSameNameIsRefusedAndNotAltered(t *testing.T) {

@@ -44,15 +44,18 @@ type Store struct {
 	writes  *sql.DB
 	reads   *sql.DB // the same, where there can be one connection only
 	close   func() error
-	path    string      // of the file that is written
-	file    os.FileInfo // what it was when it was opened; nil: there is none to watch
+	run     func(ctx context.Context, sql string, args []any, row func(table.Scan) (more bool, err error)) error // query, but in tests
+	path    string                                                                                               // of the file that is written
+	file    os.FileInfo                                                                                          // what it was when it was opened; nil: there is none to watch
 
 	args []any // of WriteBatch, which is never called concurrently
 }
 
 var (
-	_ audit.Sink   = (*Store)(nil)
-	_ query.Source = (*Store)(nil)
+	_ audit.Sink     = (*Store)(nil)
+	_ query.Source   = (*Store)(nil)
+	_ query.Grouper  = (*Store)(nil)
+	_ query.Follower = (*Store)(nil)
 )
 
 var errReadOnly = errors.New("sqlite: write batch: the store is read-only")
@@ -127,12 +130,15 @@ func newStore(options *Options) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: table name %q: SQLite keeps such tables for itself, or not at all", name)
 	}
 	s.keeper = table.Keeper{Definition: definition(name, indexes), Skip: s.options.SkipSchema}
+	s.run = s.query
 	s.reader = table.Reader{
 		Dialect:    dialect{},
 		Table:      name,
 		Must:       s.options.ReadOnly || s.options.SkipSchema,
 		Layout:     s.layout,
 		Query:      s.query,
+		Parts:      s.parts,
+		Interval:   250 * time.Millisecond,
 		Failed:     s.failed,
 		CreatedSQL: "coalesce(CAST(created_at AS text), '')",
 		Created: func() (any, func() (time.Time, error)) {
@@ -195,6 +201,12 @@ func (s *Store) ReadOnly() bool { return s.options.ReadOnly }
 // not there yet reads as an empty one, unless the Store would not create it.
 func (s *Store) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.PermissionAuditEvent, error] {
 	return s.reader.Events(ctx, f)
+}
+
+// Follow implements query.Follower: it looks for new rows four times a second, by their
+// ids. A table that is not there, or empty, is waited for.
+func (s *Store) Follow(ctx context.Context, f query.Filter, last int) iter.Seq2[audit.PermissionAuditEvent, error] {
+	return s.reader.Follow(ctx, f, last)
 }
 
 // Close closes the database that Open opened; one that was given to New stays open.

@@ -26,13 +26,26 @@ var Indexes = [][2]string{
 	{"user_id_created_at", "(user_id, created_at)"},
 	{"denied", "(manager, action, created_at) WHERE NOT granted"},
 	{"bypassed", "(created_at) WHERE bypassed"},
+	{userIndex, "(" + userBegin + ", id)"},
+	{"gap_created_at", "(created_at) WHERE action = 'gap'"},
 }
+
+// The index on the user begins with as much of the text as an entry of an index has
+// room for, and goes on in order of arrival.
+const (
+	userIndex   = "user_arrival"
+	userSQL     = "coalesce(nullif(user_id, ''), user_repr, '')" // as query.Filter.User knows it
+	userBegin   = "substr(" + userSQL + ", 1, 255)"
+	indexedText = 255 // characters
+)
 
 // Layout is what a table looks like.
 type Layout struct {
 	Columns map[string]int  // the limit of each column, in characters; 0: none
+	NotNull map[string]bool // the columns that the database keeps from being null
 	Unique  bool            // there is a unique index on event_id alone
 	Indexes map[string]bool // by name; nil: it does not matter which there are
+	Users   bool            // there is the index on the user
 	Blind   bool            // event_id is there, but must not be read
 }
 

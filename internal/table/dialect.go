@@ -23,6 +23,13 @@ type Dialect interface {
 	// MetadataHint follows from the value of a key being one of values, none of
 	// them "", and is what the index on the key serves; "": there is no such thing.
 	MetadataHint(key string, values []string, bind Bind) string
+
+	// Period is the day or the hour of created_at, as a value that is the same for
+	// all moments in it, and only for those.
+	Period(unit string) string
+	// MetadataJSON is the JSON of the value of a key of the metadata. Where there is
+	// none, it is null or "".
+	MetadataJSON(key string, bind Bind) string
 }
 
 // Bind makes an argument of a value, and returns what stands for it.

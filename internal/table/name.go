@@ -91,3 +91,6 @@ func (n Name) Index(suffix string) string {
 
 // MetadataIndex returns the name of the index on a metadata key.
 func (n Name) MetadataIndex(key string) string { return n.Index("metadata_" + key) }
+
+// UserIndex returns the name of the index on the user.
+func (n Name) UserIndex() string { return n.Index(userIndex) }

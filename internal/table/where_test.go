@@ -35,6 +35,9 @@ func (plain) Holds(column string, values []string, bind Bind) string {
 func (plain) Metadata(key string, bind Bind) string          { return "text[" + bind(key) + "]" }
 func (plain) MetadataContainer(key string, bind Bind) string { return "container[" + bind(key) + "]" }
 
+func (plain) MetadataJSON(key string, bind Bind) string { return "json[" + bind(key) + "]" }
+func (plain) Period(unit string) string                 { return unit + "(created_at)" }
+
 func (p plain) MetadataHint(key string, values []string, bind Bind) string {
 	if !p.hint {
 		return ""
@@ -177,4 +180,26 @@ func TestTermsOfTheCallerAreNotChanged(t *testing.T) {
 	terms := query.Terms{In: []string{"a", "\xff", "b"}, NotIn: []string{"\x00", "c"}}
 	newWhere(plain{}, Name{}, Layout{}, query.Filter{Manager: terms, User: terms, Attribute: terms, Metadata: map[string]query.Terms{"k": terms}})
 	require.Equal(t, query.Terms{In: []string{"a", "\xff", "b"}, NotIn: []string{"\x00", "c"}}, terms)
+}
+
+// Where there is the index on the user, it is asked in its own words, in which the
+// beginning alone is not enough for a long text.
+func TestTheIndexOnTheUserIsAsked(t *testing.T) {
+	const index = "substr(coalesce(nullif(user_id, ''), user_repr, ''), 1, 255)"
+	fits, long := strings.Repeat("ü", 254), strings.Repeat("ü", 255)+"x"
+	for name, row := range map[string]struct {
+		in   []string
+		want string
+		args []any
+	}{
+		"one":        {[]string{"u"}, index + " = $1", []any{"u"}},
+		"none":       {[]string{""}, index + " = $1", []any{""}},
+		"two":        {[]string{"u", fits}, index + " in ($1 $2)", []any{"u", fits}},
+		"long":       {[]string{long}, index + " = $1 AND " + userSQL + " in ($2)", []any{long[:len(long)-1], long}},
+		"unstorable": {[]string{"\xff"}, never, nil},
+	} {
+		w := newWhere(plain{}, Name{}, Layout{Users: true}, query.Filter{User: query.Terms{In: row.in}})
+		require.Equal(t, " WHERE "+noGaps+" AND "+row.want, w.sql(), name)
+		require.Equal(t, row.args, w.args, name)
+	}
 }

@@ -1,0 +1,248 @@
+package table
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/query"
+)
+
+// grouping puts parts together to groups.
+type grouping struct {
+	by    []string
+	plain bool                // a part belongs to one group, whose key is its values
+	cells map[string][]*tally // of the groups that events with these Part.Values belong to
+	all   map[string]*tally   // by the key of the group
+	gaps  query.GapError
+	key   []byte // for one part
+}
+
+// tally is a group that is being counted.
+type tally struct {
+	query.Group
+
+	events, checks float64
+	users          map[string]struct{} // nil: nothing is selected
+}
+
+func newGrouping(by []string) *grouping {
+	plain := !slices.ContainsFunc(by, func(name string) bool { return !slices.Contains(plainDimensions, name) })
+	return &grouping{by: by, plain: plain, cells: make(map[string][]*tally), all: make(map[string]*tally)}
+}
+
+// plainDimensions have one value, which is that of the column.
+var plainDimensions = []string{"manager", "action", "user", "granted", "bypassed"}
+
+// add counts a part, which f selects or not. The parts that it selects come first.
+func (g *grouping) add(ctx context.Context, part *Part, selected bool) error {
+	w, sampled := weight(part.Rate)
+	count := func(t *tally) {
+		t.checks += w * float64(part.Events)
+		if sampled {
+			t.Sampled += part.Events
+		}
+		if selected {
+			t.add(part, w*float64(part.Events))
+		}
+	}
+	if g.plain {
+		if t := g.tally(part, selected); t != nil {
+			count(t)
+		}
+		return nil
+	}
+	g.key = appendKey(g.key[:0], part.Values)
+	tallies, found := g.cells[string(g.key)]
+	if !found {
+		var err error
+		if tallies, err = g.tallies(ctx, part); err != nil {
+			return err
+		}
+		g.cells[string(g.key)] = tallies
+	}
+	for _, t := range tallies {
+		count(t)
+	}
+	return nil
+}
+
+// tally is the group of a part, where it is plain; nil: there is none, and nobody wants
+// one of which nothing is selected.
+func (g *grouping) tally(part *Part, selected bool) *tally {
+	for i, name := range g.by {
+		if name == "granted" || name == "bypassed" {
+			part.Values[i] = strconv.FormatBool(isTrue(part.Values[i]))
+		}
+	}
+	g.key = appendKey(g.key[:0], part.Values)
+	t, found := g.all[string(g.key)]
+	if !found && selected {
+		t = newTally(part.Values)
+		g.all[string(g.key)] = t
+	}
+	return t
+}
+
+// newTally is a tally for the group with the key, whose memory somebody else uses.
+func newTally(key []string) *tally {
+	own := make([]string, len(key))
+	for i, value := range key {
+		own[i] = strings.Clone(value)
+	}
+	return &tally{Group: query.Group{Key: own}}
+}
+
+func (t *tally) add(part *Part, weight float64) {
+	if t.users == nil {
+		t.users = make(map[string]struct{})
+		t.First, t.Last = part.First, part.Last
+	}
+	t.events += weight
+	if _, known := t.users[part.User]; !known {
+		t.users[strings.Clone(part.User)] = struct{}{}
+	}
+	if part.User == "" {
+		t.Anonymous += part.Events
+	}
+	if part.First.Before(t.First) {
+		t.First = part.First
+	}
+	if part.Last.After(t.Last) {
+		t.Last = part.Last
+	}
+}
+
+// tallies finds out to which groups events with the values of a part belong, by asking
+// query about one of them. What is damaged in them is ErrUnsure.
+func (g *grouping) tallies(ctx context.Context, part *Part) ([]*tally, error) {
+	event, err := g.event(part)
+	if err != nil {
+		return nil, ErrUnsure
+	}
+	f := query.Filter{}
+	if event.Action == audit.ActionGap {
+		f.Action.In = []string{string(event.Action)}
+	}
+	groups, err := query.GroupBy(ctx, query.Slice([]audit.PermissionAuditEvent{event}), f, g.by)
+	if err != nil {
+		return nil, err
+	}
+	var tallies []*tally
+	for group, err := range groups {
+		if gap := (*query.GapError)(nil); errors.As(err, &gap) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		key := string(appendKey(nil, group.Key))
+		t, found := g.all[key]
+		if !found {
+			t = newTally(group.Key)
+			g.all[key] = t
+		}
+		tallies = append(tallies, t)
+	}
+	return tallies, nil
+}
+
+// event is one of the events of a part, as far as its group depends on it.
+func (g *grouping) event(part *Part) (audit.PermissionAuditEvent, error) {
+	var entry audit.Entry
+	var metadata []byte
+	for i, name := range g.by {
+		value := strings.Clone(part.Values[i])
+		switch name {
+		case "manager":
+			entry.Manager = value
+		case "action":
+			entry.Action = audit.Action(value)
+		case "user":
+			entry.UserID = value
+		case "attribute":
+			entry.Attributes = []byte(value)
+		case "permission":
+			entry.Permissions = []byte(value)
+		case "day", "hour":
+			entry.Timestamp = part.First
+		case "granted":
+			entry.Granted = isTrue(value)
+		case "bypassed":
+			entry.Bypassed = isTrue(value)
+		default:
+			if value != "" {
+				key, _ := query.MetadataDimension(name)
+				quoted, _ := json.Marshal(key) // a string always is JSON
+				metadata = append(append(append(append(metadata, ','), quoted...), ':'), value...)
+			}
+		}
+	}
+	if metadata != nil {
+		metadata[0] = '{'
+		metadata = append(metadata, '}')
+		entry.Metadata = metadata
+	}
+	return entry.Event()
+}
+
+// isTrue reads a boolean as databases print it.
+func isTrue(text string) bool { return text == "1" || text == "true" }
+
+// addGap counts a gap, unless it is damaged.
+func (g *grouping) addGap(entry *audit.Entry) {
+	event, err := entry.Event()
+	if err != nil {
+		return
+	}
+	g.gaps.Gaps++
+	if dropped, ok := event.Metadata["dropped"].(json.Number); ok {
+		n, _ := dropped.Int64()
+		g.gaps.Dropped += max(n, 0)
+	}
+}
+
+// yield yields the gaps and the groups.
+func (g *grouping) yield(yield func(query.Group, error) bool) {
+	if g.gaps.Gaps > 0 && !yield(query.Group{}, &g.gaps) {
+		return
+	}
+	for _, t := range g.all {
+		if t.users == nil {
+			continue
+		}
+		group := t.Group
+		group.Key = slices.Clone(group.Key) // the sequence may be ranged over again
+		group.Events, group.Checks, group.Users = int64(math.Round(t.events)), int64(math.Round(t.checks)), int64(len(t.users))
+		if !yield(group, nil) {
+			return
+		}
+	}
+}
+
+// appendKey appends values so that different ones make a different key.
+func appendKey(key []byte, values []string) []byte {
+	for _, value := range values {
+		key = binary.AppendUvarint(key, uint64(len(value)))
+		key = append(key, value...)
+	}
+	return key
+}
+
+// weight is how many events one with that sample rate, which is JSON, stands for.
+func weight(rate string) (weight float64, sampled bool) {
+	if rate == "" || rate[0] != '-' && (rate[0] < '0' || rate[0] > '9') { // no number
+		return 1, false
+	}
+	value, _ := strconv.ParseFloat(rate, 64) // out of range: no rate
+	if value > 0 && value <= 1 {
+		return 1 / value, true
+	}
+	return 1, false
+}

@@ -1,0 +1,247 @@
+//go:build cgo
+
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/audittest"
+	"github.com/permaudit/audit/internal/table"
+	"github.com/permaudit/audit/query"
+	"github.com/stretchr/testify/require"
+)
+
+// oneByOne is a source that is no Grouper: query groups its events.
+type oneByOne struct{ query.Source }
+
+// grouped are the groups of a source as text, and what its damage is.
+func grouped(tb testing.TB, source query.Source, f query.Filter, by ...string) (groups, damage []string) {
+	tb.Helper()
+	sequence, err := query.GroupBy(tb.Context(), source, f, by)
+	require.NoError(tb, err)
+	for group, err := range sequence {
+		var damaged *query.DamageError
+		if errors.As(err, &damaged) {
+			damage = append(damage, err.Error())
+			continue
+		}
+		require.NoError(tb, err)
+		groups = append(groups, fmt.Sprintf("%q %d/%d %d %d %d %s %s", group.Key, group.Events, group.Checks, group.Users, group.Anonymous, group.Sampled,
+			group.First.Format(time.RFC3339Nano), group.Last.Format(time.RFC3339Nano)))
+	}
+	slices.Sort(groups)
+	return groups, damage
+}
+
+// requireGroupedAsRead compares a store with its own events.
+func requireGroupedAsRead(t *testing.T, store query.Source, f query.Filter, by ...string) {
+	t.Helper()
+	groups, damage := grouped(t, store, f, by...)
+	wantGroups, wantDamage := grouped(t, oneByOne{store}, f, by...)
+	require.Equal(t, wantGroups, groups)
+	require.Equal(t, wantDamage, damage)
+}
+
+// watchStatements keeps the statements that a store runs, with their plans.
+func watchStatements(tb testing.TB, store *Store) (statements func() []string, plans func() []string) {
+	tb.Helper()
+	var mu sync.Mutex
+	var seen, steps []string
+	run := store.reader.Query
+	watch := func(ctx context.Context, statement string, args []any, row func(table.Scan) (bool, error)) error {
+		mu.Lock()
+		seen = append(seen, statement)
+		mu.Unlock()
+		if !strings.HasPrefix(statement, "EXPLAIN") {
+			err := run(ctx, "EXPLAIN QUERY PLAN "+statement, args, func(scan table.Scan) (bool, error) {
+				var id, parent, unused int
+				var detail sql.NullString
+				err := scan(&id, &parent, &unused, &detail)
+				mu.Lock()
+				defer mu.Unlock()
+				steps = append(steps, detail.String)
+				return true, err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return run(ctx, statement, args, row)
+	}
+	store.reader.Query, store.run = watch, watch
+	tb.Cleanup(func() { store.reader.Query, store.run = run, run })
+	locked := func(list *[]string) func() []string {
+		return func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(*list)
+		}
+	}
+	return locked(&seen), locked(&steps)
+}
+
+func TestGroupsAreCountedInSQL(t *testing.T) {
+	for name, path := range places(t) {
+		store := openTest(t, path, nil)
+		events := numbered(5000) // of which many are in a pack
+		for i := range events {
+			e := &events[i]
+			e.Manager, e.UserID, e.Granted = fmt.Sprint("m", i%7), fmt.Sprint("u", i%13), i%3 == 0
+			e.Attributes, e.Timestamp = []string{"status", fmt.Sprint("a", i%5)}, time.Date(2026, 11, 23, 0, i, 0, 0, time.UTC)
+		}
+		require.NoError(t, store.WriteBatch(t.Context(), entries(t, events...)))
+		statements, _ := watchStatements(t, store)
+		for _, by := range [][]string{{"manager", "attribute"}, {"user"}, {"day", "granted"}, {"hour"}, {"metadata.request_id"}, nil} {
+			for _, f := range []query.Filter{{}, {Granted: query.No}, {User: query.Terms{In: []string{"u3"}}}, {Since: events[4000].Timestamp}} {
+				got, damage := grouped(t, store, f, by...)
+				want, _ := grouped(t, query.Slice(read(t, query.Slice(events), everything)), f, by...)
+				require.Equal(t, want, got, "%s %v", name, by)
+				require.Empty(t, damage)
+			}
+		}
+		for _, statement := range statements() {
+			require.NotContains(t, statement, "ORDER BY id LIMIT", "no event is read")
+		}
+	}
+}
+
+// A value may hold the marks between columns and rows, by chance or on purpose.
+func TestMarksInValuesDoNotMoveColumns(t *testing.T) {
+	for _, value := range []string{markField, markRow, "a" + markField + "b", markRow + markRow, "x" + markField + "2026-11-23 09:07:55" + markField + "u" + markRow + "y"} {
+		store := openTest(t, ":memory:", nil)
+		for i, set := range []func(*audit.PermissionAuditEvent){
+			func(e *audit.PermissionAuditEvent) { e.Manager = value },
+			func(e *audit.PermissionAuditEvent) { e.UserID = value },
+			func(e *audit.PermissionAuditEvent) { e.Metadata = map[string]any{"k": value} },
+		} {
+			e := event(fmt.Sprint("m", i))
+			set(&e)
+			require.NoError(t, store.WriteBatch(t.Context(), entries(t, e, event("other"))))
+			requireGroupedAsRead(t, store, everything, "manager", "user")
+			requireGroupedAsRead(t, store, query.Filter{Granted: query.No}, "metadata.k")
+		}
+	}
+}
+
+func TestDamagedRowsAreYieldedBesideGroups(t *testing.T) {
+	store, _ := damaged(t)
+	for _, by := range [][]string{{"manager"}, {"manager", "attribute"}, {"permission"}, {"day"}, {"metadata.request_id"}, nil} {
+		requireGroupedAsRead(t, store, everything, by...)
+		requireGroupedAsRead(t, store, query.Filter{Granted: query.No, User: query.Terms{In: []string{"42"}}}, by...)
+	}
+	groups, damage := grouped(t, store, everything, "manager", "attribute")
+	require.Len(t, damage, 10, "whose columns are needed")
+	require.Contains(t, strings.Join(groups, "\n"), `"good" "status"`)
+}
+
+// Each damage alone must be noticed, also in rows that are not selected.
+func TestEveryDamageIsNoticed(t *testing.T) {
+	for _, change := range []string{
+		"granted = 2", "granted = 'yes'", "bypassed = -1", "created_at = '2026-02-30 00:00:00'", "created_at = '2026-11-23 25:00:00'",
+		"created_at = '2026-11-23 09:07:5x'", "created_at = 'yesterday'", "created_at = '2026-11-23T09:07:55Z'", "created_at = '2026-11-23 09:07:55.12+01:00'",
+		"metadata = '{'", "metadata = '[]'", "metadata = ''", "metadata = 'null'", "metadata = '{}'", "metadata = '{\"a\":1} x'", "metadata = x'7b7d'",
+		"attributes = '{}'", "attributes = 'null'", "attributes = '[1]'", "attributes = ''", "attributes = '[\"a\",\"a\"]'", "attributes = ' [ \"a\" ] '",
+	} {
+		path := newPath(t)
+		store := openTest(t, path, &Options{MetadataIndexes: []string{}})
+		require.NoError(t, store.WriteBatch(t.Context(), entries(t, numbered(3)...)))
+		execute(t, path, "UPDATE permission_audit_log SET "+change+" WHERE id = 2")
+		for _, f := range []query.Filter{{}, {Granted: query.No}, {Granted: query.Yes}, {User: query.Terms{In: []string{"42"}}}} {
+			for _, by := range [][]string{nil, {"attribute"}, {"day"}, {"metadata.request_id", "granted"}} {
+				requireGroupedAsRead(t, store, f, by...)
+			}
+		}
+	}
+}
+
+func TestRowsWithoutNeighboursAreGrouped(t *testing.T) {
+	path := newPath(t)
+	store := openTest(t, path, nil)
+	require.NoError(t, store.WriteBatch(t.Context(), entries(t, numbered(6)...)))
+	for id, other := range []int64{0, -9223372036854775808, -5, 0, 100_000_000_000, 9223372036854775806, 9223372036854775807} {
+		execute(t, path, fmt.Sprintf("UPDATE permission_audit_log SET id = %d WHERE id = %d", other, id))
+	}
+	groups, _ := grouped(t, store, everything, "manager")
+	require.Len(t, groups, 6)
+}
+
+func TestGroupsUseIndexes(t *testing.T) {
+	at := func(minute int) time.Time { return time.Date(2026, 11, 23, 0, minute, 0, 0, time.UTC) }
+	in := func(values ...string) query.Terms { return query.Terms{In: values} }
+	for name, row := range map[string]struct {
+		filter query.Filter
+		index  string
+	}{
+		"user":            {query.Filter{User: in("um7")}, "user_arrival"},
+		"in a time":       {query.Filter{Since: at(481), Until: at(483)}, "created_at"},
+		"request":         {query.Filter{Metadata: map[string]query.Terms{"request_id": in("m5")}}, "metadata_request_id"},
+		"denied, manager": {query.Filter{Granted: query.No, Manager: in("m10")}, "denied"},
+		"gaps":            {query.Filter{}, "gap_created_at"},
+	} {
+		store := decisions(t, nil)
+		_, plans := watchStatements(t, store)
+		groups, _ := grouped(t, store, row.filter, "manager")
+		require.NotEmpty(t, groups)
+		require.True(t, slices.ContainsFunc(plans(), func(step string) bool {
+			return strings.Contains(step, "USING INDEX permission_audit_log_"+row.index)
+		}), "%s: %q", name, plans())
+	}
+}
+
+// The table as general_manager made it, before somebody writes to it.
+func TestGeneralManagersTableIsAGrouper(t *testing.T) {
+	store := openTest(t, generalManager(t), &Options{TableName: gmTable, ReadOnly: true})
+	for _, by := range [][]string{{"manager", "attribute"}, {"user"}, {"day", "action"}, {"metadata.request_id"}} {
+		requireGroupedAsRead(t, store, query.Filter{Granted: query.No}, by...)
+	}
+	audittest.TestGrouper(t, func(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
+		path := generalManager(tb)
+		db := openDB(tb, path, "_busy_timeout=5000")
+		tx, err := db.BeginTx(tb.Context(), nil)
+		require.NoError(tb, err)
+		_, err = tx.ExecContext(tb.Context(), "DELETE FROM gm_permission_log")
+		require.NoError(tb, err)
+		for _, e := range entries(tb, events...) {
+			_, err := tx.ExecContext(tb.Context(), `INSERT INTO gm_permission_log (created_at, action, attributes, granted, bypassed, manager, user_id, user_repr,
+				permissions, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, strings.TrimSuffix(timeText(e.Timestamp), ".000000"), string(e.Action),
+				list(e.Attributes), e.Granted, e.Bypassed, text(e.Manager), text(e.UserID), text(e.User), list(e.Permissions), text(e.Metadata))
+			require.NoError(tb, err)
+		}
+		require.NoError(tb, tx.Commit())
+		return openTest(tb, path, &Options{TableName: gmTable, ReadOnly: true})
+	})
+}
+
+func TestGroupingEndsWithItsContext(t *testing.T) {
+	store := openTest(t, newPath(t), nil)
+	require.NoError(t, store.WriteBatch(t.Context(), entries(t, numbered(10_000)...)))
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	n := 0
+	run := store.run
+	store.run = func(c context.Context, statement string, args []any, row func(table.Scan) (bool, error)) error {
+		if strings.Contains(statement, "group_concat") {
+			cancel(cause)
+		}
+		return run(c, statement, args, row)
+	}
+	var last error
+	var sequence iter.Seq2[query.Group, error]
+	sequence, err := store.Group(ctx, everything, []string{"manager"})
+	require.NoError(t, err)
+	for _, last = range sequence {
+		n++
+	}
+	require.ErrorIs(t, last, cause)
+	require.Equal(t, 1, n)
+}
