@@ -96,7 +96,7 @@ func storeSample(t *testing.T, directory string, lines, once []audit.Entry) (spe
 // byte for byte.
 func TestEverySourceGivesTheSameAnswers(t *testing.T) {
 	directory := t.TempDir()
-	lines, once := sampleLog(t, 200_000)
+	lines, once := sampleLog(t, 210_000)
 	require.Greater(t, len(once), 100_000)
 	specs := storeSample(t, directory, lines, once)
 	if len(specs) < 3 {
