@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"os"
 	"strings"
 	"testing"
@@ -84,7 +85,13 @@ func TestUnreadableSourcesGetOneLineAndExitCode4(t *testing.T) {
 	c.write("empty.log", "")
 	c.write("permission.log", log(t, events()...))
 	require.NoError(t, os.Mkdir("directory", 0o700))
+	c.write("image.png", "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
 	c.ok("import", "--to", "sqlite:audit.db", "-q")
+	foreign, err := sql.Open("sqlite3", "audit.db")
+	require.NoError(t, err)
+	_, err = foreign.ExecContext(t.Context(), "CREATE TABLE invoices (id INTEGER PRIMARY KEY, action TEXT)")
+	require.NoError(t, err)
+	require.NoError(t, foreign.Close())
 	const dsn = "postgres://auditor:geheim@127.0.0.1:1/app"
 	for _, row := range []struct{ want, from string }{
 		{"no such file", "missing.log"},
@@ -92,6 +99,9 @@ func TestUnreadableSourcesGetOneLineAndExitCode4(t *testing.T) {
 		{"it is an SQLite database: write sqlite:audit.db", "audit.db"},
 		{"no such file", "sqlite:missing.db"},
 		{"not a database", "sqlite:permission.log"},
+		{"it is a binary file", "image.png"},
+		{"no file matches", "none-*.log"},
+		{"table invoices is no permission log", "sqlite:audit.db?table_name=invoices"},
 		{"there is no table nix", "sqlite:audit.db?table_name=nix"},
 		{`option "nix" is unknown`, "sqlite:audit.db?nix=1"},
 		{"on 127.0.0.1:1", dsn},
@@ -129,7 +139,7 @@ func TestUnreadableSourcesGetOneLineAndExitCode4(t *testing.T) {
 	for _, entry := range entries {
 		names = append(names, entry.Name())
 	}
-	require.ElementsMatch(t, []string{"audit.db", "directory", "empty.log", "permission.log"}, names, "reading creates nothing")
+	require.ElementsMatch(t, []string{"audit.db", "directory", "empty.log", "image.png", "permission.log"}, names, "reading creates nothing")
 }
 
 func TestTheSourceIsFound(t *testing.T) {
