@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/counting"
 )
 
 // Group implements Grouper. Events are counted where they are read, on all processors,
@@ -238,5 +239,5 @@ func (l *rawLine) weight() (float64, bool) {
 	if l.metadata.json == nil || l.metadata.plain && !bytes.Contains(l.metadata.json, []byte(audit.MetadataSampleRate)) {
 		return 1, false
 	}
-	return weight(json.Number(l.metadata.member(audit.MetadataSampleRate).json))
+	return counting.Weight(string(l.metadata.member(audit.MetadataSampleRate).json))
 }

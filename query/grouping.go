@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"math"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/counting"
 )
 
 // grouping collects groups from events.
@@ -129,7 +129,7 @@ func (g *grouping) mergeFrom(i int, values [][]string, c *counts, numbers []uint
 		}
 		return
 	}
-	g.key = appendKey(g.key[:0], g.values)
+	g.key = counting.AppendKey(g.key[:0], g.values)
 	t, found := g.groups[string(g.key)]
 	if !found {
 		t = &tally{key: slices.Clone(g.values)}
@@ -183,15 +183,6 @@ func (g *grouping) numbersOf(others *users) []uint32 {
 	return numbers
 }
 
-// appendKey appends values so that different ones make a different key.
-func appendKey(key []byte, values []string) []byte {
-	for _, value := range values {
-		key = binary.AppendUvarint(key, uint64(len(value)))
-		key = append(key, value...)
-	}
-	return key
-}
-
 // yield yields the gaps and the groups.
 func (g *grouping) yield(yield func(Group, error) bool) {
 	if g.gaps.Gaps > 0 && !yield(Group{}, &g.gaps) {
@@ -224,15 +215,11 @@ func (e *GapError) count(dropped any) {
 
 // weight is how many events one with that sample rate stands for.
 func weight(sampleRate any) (weight float64, sampled bool) {
-	rate := 0.0
-	switch value := sampleRate.(type) {
+	switch rate := sampleRate.(type) {
 	case json.Number:
-		rate, _ = strconv.ParseFloat(string(value), 64) // out of range: no rate
+		return counting.Weight(string(rate))
 	case float64:
-		rate = value
-	}
-	if rate > 0 && rate <= 1 {
-		return 1 / rate, true
+		return counting.Weight(strconv.FormatFloat(rate, 'g', -1, 64))
 	}
 	return 1, false
 }

@@ -2,7 +2,6 @@ package table
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"math"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/counting"
 	"github.com/permaudit/audit/query"
 )
 
@@ -42,7 +42,7 @@ var plainDimensions = []string{"manager", "action", "user", "granted", "bypassed
 
 // add counts a part, which f selects or not. The parts that it selects come first.
 func (g *grouping) add(ctx context.Context, part *Part, selected bool) error {
-	w, sampled := weight(part.Rate)
+	w, sampled := counting.Weight(part.Rate)
 	count := func(t *tally) {
 		t.checks += w * float64(part.Events)
 		if sampled {
@@ -58,7 +58,7 @@ func (g *grouping) add(ctx context.Context, part *Part, selected bool) error {
 		}
 		return nil
 	}
-	g.key = appendKey(g.key[:0], part.Values)
+	g.key = counting.AppendKey(g.key[:0], part.Values)
 	tallies, found := g.cells[string(g.key)]
 	if !found {
 		var err error
@@ -81,7 +81,7 @@ func (g *grouping) tally(part *Part, selected bool) *tally {
 			part.Values[i] = strconv.FormatBool(isTrue(part.Values[i]))
 		}
 	}
-	g.key = appendKey(g.key[:0], part.Values)
+	g.key = counting.AppendKey(g.key[:0], part.Values)
 	t, found := g.all[string(g.key)]
 	if !found && selected {
 		t = newTally(part.Values)
@@ -142,7 +142,7 @@ func (g *grouping) tallies(ctx context.Context, part *Part) ([]*tally, error) {
 		if err != nil {
 			return nil, err
 		}
-		key := string(appendKey(nil, group.Key))
+		key := string(counting.AppendKey(nil, group.Key))
 		t, found := g.all[key]
 		if !found {
 			t = newTally(group.Key)
@@ -224,25 +224,4 @@ func (g *grouping) yield(yield func(query.Group, error) bool) {
 			return
 		}
 	}
-}
-
-// appendKey appends values so that different ones make a different key.
-func appendKey(key []byte, values []string) []byte {
-	for _, value := range values {
-		key = binary.AppendUvarint(key, uint64(len(value)))
-		key = append(key, value...)
-	}
-	return key
-}
-
-// weight is how many events one with that sample rate, which is JSON, stands for.
-func weight(rate string) (weight float64, sampled bool) {
-	if rate == "" || rate[0] != '-' && (rate[0] < '0' || rate[0] > '9') { // no number
-		return 1, false
-	}
-	value, _ := strconv.ParseFloat(rate, 64) // out of range: no rate
-	if value > 0 && value <= 1 {
-		return 1 / value, true
-	}
-	return 1, false
 }
