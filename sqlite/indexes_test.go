@@ -3,6 +3,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -136,6 +137,22 @@ func TestMetadataIndexesAreChecked(t *testing.T) {
 	require.Contains(t, indexes(t, store), "permission_audit_log_metadata_trace_id")
 	require.Contains(t, indexes(t, store), "permission_audit_log_metadata_Key_9")
 	require.Len(t, indexes(t, store), 10)
+}
+
+// A database of somebody else may have an index of any name.
+func TestAKeyIsNeverSQL(t *testing.T) {
+	for _, key := range []string{`x"') IS NULL OR 1=1 --`, "x'y", `x"y`, `x\`, "x y", "$.x", "x]", ""} {
+		path := newPath(t)
+		store := openTest(t, path, nil)
+		hostile := event("hostile")
+		hostile.Metadata = map[string]any{key: "v"}
+		require.NoError(t, store.WriteBatch(t.Context(), entries(t, event("m0"), hostile)))
+		execute(t, path, "CREATE INDEX "+table.Quote("permission_audit_log_metadata_"+key)+" ON permission_audit_log (manager)")
+		f := query.Filter{Metadata: map[string]query.Terms{key: {In: []string{"v"}}}}
+		require.Equal(t, []string{"hostile"}, managers(t, store, f), key)
+		groups, _ := grouped(t, store, f, "metadata."+cmp.Or(key, "x"))
+		require.Len(t, groups, 1)
+	}
 }
 
 func TestALongTableNameHasIndexesOfItsOwn(t *testing.T) {

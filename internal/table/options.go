@@ -23,7 +23,7 @@ func checkIndexes(keys []string) ([]string, error) {
 	seen := make(map[string]bool, len(keys))
 	for _, key := range keys {
 		switch {
-		case key == "" || !isIdentifier(key) || len(key) > maxIdentifier:
+		case !isIndexKey(key):
 			return nil, fmt.Errorf("metadata index %q: want a key of letters, digits and underscores, at most %d bytes", shorten(key), maxIdentifier)
 		case seen[key]:
 			return nil, fmt.Errorf("metadata index %q: it is there twice", key)
@@ -31,4 +31,9 @@ func checkIndexes(keys []string) ([]string, error) {
 		seen[key] = true
 	}
 	return append([]string(nil), keys...), nil
+}
+
+// isIndexKey reports whether there can be an index of ours on a metadata key.
+func isIndexKey(key string) bool {
+	return key != "" && isIdentifier(key) && len(key) <= maxIdentifier
 }

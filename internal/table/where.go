@@ -203,7 +203,8 @@ func (w *where) metadata(key string, terms query.Terms) {
 	}
 	if len(terms.In) > 0 {
 		values := storable(terms.In)
-		indexed := w.layout.Indexes == nil || w.layout.Indexes[w.name.MetadataIndex(key)]
+		// The hint has the key as text of the SQL: no other key may get there.
+		indexed := isIndexKey(key) && (w.layout.Indexes == nil || w.layout.Indexes[w.name.MetadataIndex(key)])
 		if indexed && len(values) > 0 && !containers && !slices.Contains(values, "") {
 			if hint := w.dialect.MetadataHint(key, values, w.bind); hint != "" {
 				w.add(hint)

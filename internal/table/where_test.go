@@ -145,6 +145,19 @@ func TestAHintStandsOnlyWhereItFollows(t *testing.T) {
 	}
 }
 
+// A hint has the key as text: of any other than those that indexes are on, there is none.
+func TestOnlyKeysOfIndexesGetAHint(t *testing.T) {
+	for key, hinted := range map[string]bool{
+		"k": true, "K_9": true, "": false, "a b": false, "a.b": false, "é": false, `x"') IS NULL OR 1=1 --`: false, "x'": false, `x"`: false,
+		`x\`: false, "x;": false, "x\n": false, strings.Repeat("x", 63): true, strings.Repeat("x", 64): false,
+	} {
+		f := query.Filter{Metadata: map[string]query.Terms{key: {In: []string{"v"}}}}
+		for _, layout := range []Layout{{}, {Indexes: map[string]bool{Name{}.MetadataIndex(key): true}}} {
+			require.Equal(t, hinted, strings.Contains(newWhere(plain{hint: true}, Name{}, layout, f).sql(), "hint"), key)
+		}
+	}
+}
+
 // No event has such a key: it is missing from all of them, which may be asked for.
 func TestAKeyThatNoEventHasIsMissingFromAll(t *testing.T) {
 	const never = " AND (1 = 0)"
