@@ -64,7 +64,7 @@ func ExampleBypasses() {
 		fmt.Println(string(line))
 	}
 	// Output:
-	// {"user":"root","manager":"Project","bypassed":2,"checks":2,"users":1,"first":"2026-11-23T07:46:20.000000Z","last":"2026-11-23T07:47:20.000000Z"}
+	// {"user":"root","manager":"Project","bypassed":2,"checks":2,"first":"2026-11-23T07:46:20.000000Z","last":"2026-11-23T07:47:20.000000Z"}
 }
 
 // What happened to this request?

@@ -10,6 +10,12 @@ import (
 	"github.com/permaudit/audit/query"
 )
 
+// What is counted in Group.Events, as JSON calls it.
+const (
+	denied   = "denied"
+	bypassed = "bypassed"
+)
+
 // Report is the answer of Denied and Bypasses.
 type Report struct {
 	By     []string // the dimensions
@@ -26,8 +32,8 @@ type Group struct {
 }
 
 // MarshalJSON implements json.Marshaler: an object with a key for each dimension,
-// null where there is no value, and then "denied" (or "bypassed"), "checks", "users",
-// "first" and "last".
+// null where there is no value, and then "denied", "checks", "users", "first" and "last";
+// of bypasses "bypassed", "checks", "first" and "last".
 func (g Group) MarshalJSON() ([]byte, error) {
 	o := object{'{'}
 	for i, name := range g.by {
@@ -49,6 +55,9 @@ func (g Group) MarshalJSON() ([]byte, error) {
 		{"first", moment(g.First)},
 		{"last", moment(g.Last)},
 	} {
+		if member.name == "users" && g.measure != denied {
+			continue
+		}
 		if err := o.add(member.name, member.value); err != nil {
 			return nil, err
 		}
@@ -88,7 +97,7 @@ func moment(t time.Time) any {
 // be read.
 func Denied(ctx context.Context, source query.Source, f query.Filter, by ...string) (*Report, error) {
 	f.Granted = query.No
-	return grouped(ctx, source, f, "denied", orDefault(by, "manager", "attribute"))
+	return grouped(ctx, source, f, denied, orDefault(by, "manager", "attribute"))
 }
 
 // Bypasses groups the events that f selects in which a superuser skipped the rules,
@@ -96,7 +105,7 @@ func Denied(ctx context.Context, source query.Source, f query.Filter, by ...stri
 // matter. Order and errors are those of Denied.
 func Bypasses(ctx context.Context, source query.Source, f query.Filter, by ...string) (*Report, error) {
 	f.Bypassed = query.Yes
-	return grouped(ctx, source, f, "bypassed", orDefault(by, "user", "manager"))
+	return grouped(ctx, source, f, bypassed, orDefault(by, "user", "manager"))
 }
 
 func orDefault(by []string, names ...string) []string {

@@ -22,7 +22,13 @@ func Trace(ctx context.Context, source query.Source, f query.Filter, key, value 
 		f.Metadata = make(map[string]query.Terms)
 	}
 	terms := f.Metadata[key]
+	if len(terms.In) > 0 && !slices.Contains(terms.In, value) {
+		return nil, Notes{}, nil
+	}
 	f.Metadata[key] = query.Terms{In: []string{value}, NotIn: terms.NotIn}
+	if f.Fields != 0 {
+		f.Fields |= query.FieldTimestamp
+	}
 	var events []audit.PermissionAuditEvent
 	var notes Notes
 	for event, err := range source.Events(ctx, f) {

@@ -154,6 +154,7 @@ type backwardBlocks struct {
 	file     int       // that is read
 	snapshot *snapshot // of it; nil: it is not opened yet
 	end      int64     // of what is not read yet: behind an LF, or 0
+	begun    bool      // there are lines: who reads them closes the file
 }
 
 func (r *backwardBlocks) next() (block, error) {
@@ -172,9 +173,13 @@ func (r *backwardBlocks) next() (block, error) {
 			}
 		}
 		if r.end > 0 {
+			r.begun = true
 			return r.read()
 		}
-		r.snapshot = nil // who reads the lines closes it
+		if !r.begun {
+			r.files.close(r.file)
+		}
+		r.snapshot, r.begun = nil, false
 		r.file++
 	}
 }
@@ -189,13 +194,15 @@ func (r *backwardBlocks) read() (block, error) {
 			b.free()
 			return block{}, err
 		}
-		r.files.progress.add(int(length))
 		first := 0 // the first whole line
 		if start > 0 {
 			first = bytes.IndexByte(b.buffer[:length-1], '\n') + 1
 		}
 		if start == 0 || first > 0 {
 			b.offset, b.data = start+int64(first), b.buffer[first:]
+			if !r.snapshot.spilled {
+				r.files.progress.add(len(b.data))
+			}
 			r.end = b.offset
 			return b, nil
 		}

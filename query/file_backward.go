@@ -18,7 +18,9 @@ type backward struct {
 	out    limited
 
 	waiting []*stretch
-	repeats map[int64]struct{} // numbers of lines that wait
+	given   int64              // the number of the last line that waits no more
+	repeats map[int64]struct{} // numbers of lines that wait, and of others
+	purgeAt int                // so many repeats are too many
 	scanner lineScanner
 
 	counted *snapshot // the file whose lines were counted last
@@ -27,10 +29,9 @@ type backward struct {
 
 // stretch is what is left of a task while its lines wait.
 type stretch struct {
-	file      int
-	firstLine int // how many lines of the file come after it
-	last      int64
-	marks     []mark
+	file  int
+	last  int64 // task.last
+	marks []mark
 }
 
 // mark is a line that is selected, or damaged.
@@ -44,7 +45,7 @@ type mark struct {
 
 func (s *fileSource) backward(files *fileSet, f Filter, yield func(audit.PermissionAuditEvent, error) bool) {
 	b := &backward{
-		files: files, limits: s.limits, filter: newRawFilter(f), repeats: make(map[int64]struct{}),
+		files: files, limits: s.limits, filter: newRawFilter(f), given: -1, repeats: make(map[int64]struct{}),
 		out: limited{ctx: files.parent, limit: f.Limit, yield: yield},
 	}
 	var failed error
@@ -67,10 +68,9 @@ func (s *fileSource) backward(files *fileSet, f Filter, yield func(audit.Permiss
 
 // stretch returns what is needed of the task when its lines may be yielded.
 func (t *task) stretch(filter *rawFilter) *stretch {
-	s := &stretch{file: t.file, firstLine: t.firstLine}
+	s := &stretch{file: t.file, last: t.last}
 	for i := range t.lines {
 		l := &t.lines[i]
-		s.last = max(s.last, l.number)
 		m := mark{number: l.number, index: t.firstLine + i, offset: t.offset + int64(l.begin), end: t.offset + int64(l.end)}
 		switch {
 		case errors.Is(l.damage, errBlank):
@@ -91,8 +91,9 @@ func (b *backward) take(t *task) bool {
 	for _, number := range t.repeats {
 		b.repeats[number] = struct{}{}
 	}
-	if len(b.repeats) > b.limits.repeatLines { // most are not selected
-		maps.DeleteFunc(b.repeats, func(number int64, _ struct{}) bool { return number < s.last-2*int64(b.limits.repeatLines) })
+	if len(b.repeats) > b.purgeAt { // most are not selected
+		maps.DeleteFunc(b.repeats, func(number int64, _ struct{}) bool { return number <= b.given })
+		b.purgeAt = max(b.limits.repeatLines, 2*len(b.repeats))
 	}
 	b.waiting = append(b.waiting, s)
 	for len(b.waiting) > 0 {
@@ -111,6 +112,7 @@ func (b *backward) take(t *task) bool {
 func (b *backward) give() bool {
 	s := b.waiting[0]
 	b.waiting = b.waiting[1:]
+	b.given = s.last
 	if len(s.marks) > 0 && !b.yield(s) {
 		return false
 	}

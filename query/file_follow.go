@@ -71,15 +71,16 @@ type follower struct {
 	window window
 	out    limited
 
-	files   []*followed     // that are read, in their order; the last one is in place, if inPlace
-	inPlace bool            // the last file stands, or stood a moment ago, at path
-	known   map[string]bool // rotated files by the name of this library, without .gz
-	others  []fs.FileInfo   // rotated files by a number
+	begun   bool            // what is wrong from now on may be so for a moment only
+	files   []*followed     // that are read, in their order
+	inPlace bool            // the last one stood at path when that was looked at
+	known   map[string]bool // rotated files: the name of ours, without .gz, the first line of others
 	scanner lineScanner
 }
 
 // begin opens the log, if it is there, and yields its last events.
 func (w *follower) begin(s *fileSource, f Filter, last int) error {
+	defer func() { w.begun = true }()
 	w.known = make(map[string]bool)
 	if _, err := w.rotated(); err != nil {
 		return err
@@ -101,6 +102,7 @@ func (w *follower) begin(s *fileSource, f Filter, last int) error {
 	if current.offset, err = blocks.lineStart(size); err != nil {
 		return err
 	}
+	current.uncounted = current.offset
 	if err := w.seed(opened, current.offset); err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func (w *follower) begin(s *fileSource, f Filter, last int) error {
 // lastOnes yields the last events of a file that is open.
 func (w *follower) lastOnes(s *fileSource, opened *snapshot, f Filter, last int) error {
 	files := newFileSet(w.out.ctx, []string{w.path}, nil)
-	files.open[0] = &snapshot{ctx: opened.ctx, file: opened.file, name: opened.name, size: opened.size, kept: true}
+	files.open[0] = &snapshot{ctx: opened.ctx, file: opened.file, name: opened.name, size: opened.size, isPlain: true, kept: true}
 	defer files.closeAll()
 	f.Newest, f.Limit = true, last
 	var events []audit.PermissionAuditEvent
@@ -178,9 +180,6 @@ func (w *follower) look() error {
 // arrive looks whether another file stands at path.
 func (w *follower) arrive() error {
 	info, err := os.Stat(w.path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("query: %w", err)
-	}
 	if w.inPlace {
 		last := w.files[len(w.files)-1]
 		if err == nil && os.SameFile(info, last.info) {
@@ -188,51 +187,85 @@ func (w *follower) arrive() error {
 		}
 		last.moved, w.inPlace = time.Now(), false
 	}
-	if info == nil {
+	if err != nil { // it is missing, or must not be looked at for a moment
 		return nil
 	}
 	// Whatever was rotated meanwhile comes before the file that is there now. That is
 	// opened first: it may be moved away while one looks.
 	current, err := openFollowed(w.out.ctx, w.path)
 	if current == nil || err != nil {
-		return err
+		return nil // it is being replaced
 	}
-	between, err := w.rotated()
-	if err != nil {
-		_ = current.file.Close()
-		return err
+	for _, f := range w.files {
+		if _, err := w.read(f); err != nil {
+			_ = current.file.Close()
+			return err
+		}
 	}
+	between, _ := w.rotated() // an error says that there is nothing to be seen
 	for _, path := range between {
 		if err := w.follow(path, current); err != nil {
 			_ = current.file.Close()
 			return err
 		}
 	}
-	if w.followed(current.info) {
-		return current.file.Close() // it came back
+	w.inPlace = true
+	if i := w.followed(current.info); i >= 0 { // it came back
+		back := w.files[i]
+		w.files = append(slices.Delete(w.files, i, i+1), back)
+		return current.file.Close()
 	}
-	w.files, w.inPlace = append(w.files, current), true
+	w.files = append(w.files, current)
 	return nil
 }
 
-// followed reports whether the file is read already.
-func (w *follower) followed(info fs.FileInfo) bool {
-	return slices.ContainsFunc(w.files, func(f *followed) bool { return os.SameFile(f.info, info) })
+// followed returns the place of a file that is read already, -1 if there is none.
+func (w *follower) followed(info fs.FileInfo) int {
+	return slices.IndexFunc(w.files, func(f *followed) bool { return os.SameFile(f.info, info) })
 }
 
-// follow adds a rotated file, unless it is one that is read, or current.
+// follow adds a rotated file, unless it is one that is read, or current, or what became
+// of one that is read when it was compressed.
 func (w *follower) follow(path string, current *followed) error {
 	f, err := openFollowed(w.out.ctx, path)
+	if packed := path + gzipSuffix; f == nil && err == nil && !strings.HasSuffix(path, gzipSuffix) {
+		path = packed // it was compressed since it was listed
+		f, err = openFollowed(w.out.ctx, path)
+	}
 	if f == nil || err != nil {
 		return err
 	}
-	if w.followed(f.info) || os.SameFile(f.info, current.info) {
+	first := firstLine(path)
+	wasRead := func(other *followed) bool { return other.firstLine() == first }
+	switch {
+	case w.followed(f.info) >= 0 || os.SameFile(f.info, current.info):
 		return f.file.Close()
-	}
-	if strings.HasSuffix(path, gzipSuffix) {
-		return w.readPacked(f)
+	case strings.HasSuffix(path, gzipSuffix) && slices.ContainsFunc(w.files, wasRead):
+		return f.file.Close()
+	case strings.HasSuffix(path, gzipSuffix):
+		return w.readRest(f, 0)
 	}
 	w.files = append(w.files, f)
+	return nil
+}
+
+// copied reads what a file held when it was copied, as logrotate does it with
+// copytruncate, and what is not in it any more.
+func (w *follower) copied(f *followed) error {
+	young, _ := w.rotated() // an error says that there is nothing to be seen
+	for _, path := range young {
+		if firstLine(path) != f.firstLine() {
+			continue
+		}
+		g, err := openFollowed(w.out.ctx, path)
+		if g == nil || err != nil {
+			return err
+		}
+		g.rest, g.line, g.uncounted = f.rest, f.line, f.uncounted
+		if err := w.readRest(g, f.offset); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -252,23 +285,16 @@ func (w *follower) rotated() ([]string, error) {
 	for _, entry := range entries {
 		path := filepath.Join(filepath.Dir(w.path), entry.Name())
 		log, age := rotation(path)
-		if log != filepath.Clean(w.path) || !entry.Type().IsRegular() {
+		if log != filepath.Clean(w.path) || age == neverRotated || !entry.Type().IsRegular() {
 			continue
 		}
-		info, err := entry.Info()
 		name := strings.TrimSuffix(path, gzipSuffix)
-		switch {
-		case err != nil: // it is gone
-		case age >= rotatedByUs && age < neverRotated:
-			if !w.known[name] {
-				young = append(young, path)
-			}
+		if age < rotatedByUs { // which changes its name with every rotation
+			name = firstLine(path)
+		}
+		if name != "" && !w.known[name] {
+			young = append(young, path)
 			w.known[name] = true
-		case age < rotatedByUs && name == path:
-			if !slices.ContainsFunc(w.others, func(known fs.FileInfo) bool { return os.SameFile(known, info) }) {
-				young = append(young, path)
-				w.others = append(w.others, info)
-			}
 		}
 	}
 	slices.SortFunc(young, byAge)

@@ -26,6 +26,7 @@ func (s *fileSource) Group(ctx context.Context, f Filter, by []string) (iter.Seq
 			return
 		}
 		files := newFileSet(ctx, paths, s.stdin)
+		files.places = s.places
 		defer files.closeAll()
 		checks := newRawFilter(checksOf(f))
 		var groupings []*rawGrouping
@@ -75,7 +76,8 @@ type rawGrouping struct {
 	keys   []func(key []byte, l *rawLine) []byte
 	combos map[string]*combo
 
-	key []byte // of combos, for one line
+	key  []byte // of combos, for one line
+	kept int    // bytes of the keys of combos
 }
 
 // combo is what was counted of lines whose dimensions are written alike.
@@ -85,8 +87,11 @@ type combo struct {
 	values [][]string // of each dimension
 }
 
-// mostCombos bounds the memory for ways of writing the same.
-const mostCombos = 1 << 16
+// Ways of writing the same are kept up to so many, and up to so many bytes.
+const (
+	mostCombos   = 1 << 16
+	mostKeyBytes = 16 << 20
+)
 
 func newRawGrouping(g *grouping, checks *rawFilter) *rawGrouping {
 	r := &rawGrouping{grouping: g, checks: checks, combos: make(map[string]*combo)}
@@ -189,8 +194,9 @@ func (r *rawGrouping) addLine(l *rawLine) {
 }
 
 func (r *rawGrouping) newCombo(l *rawLine) *combo {
-	if len(r.combos) == mostCombos {
+	if r.kept += len(r.key); len(r.combos) == mostCombos || r.kept > mostKeyBytes {
 		r.flush()
+		r.kept = len(r.key)
 	}
 	c := &combo{values: make([][]string, len(r.dimensions))}
 	event := l.event(r.fields | FieldSanitized) // never all of them

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -23,9 +25,18 @@ type fileSet struct {
 	paths    []string
 	stdin    io.Reader
 	progress *progress
+	places   []int // of files, in which repeats are looked for; nil: those in the order of reading
 
 	mu   sync.Mutex
 	open map[int]*snapshot
+}
+
+// place is that of a file for those who look for repeats.
+func (s *fileSet) place(file int) int {
+	if s.places == nil {
+		return file
+	}
+	return s.places[file]
 }
 
 // snapshot returns the file, what it holds unpacked into a temporary one if it must
@@ -33,7 +44,7 @@ type fileSet struct {
 func (s *fileSet) snapshot(file int) (*snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if opened, found := s.open[file]; found {
+	if opened, found := s.open[file]; found && opened.isPlain {
 		return opened, nil
 	}
 	opened, err := s.openPlain(file)
@@ -58,7 +69,37 @@ func newFileSet(ctx context.Context, paths []string, stdin io.Reader) *fileSet {
 	s := &fileSet{parent: ctx, paths: paths, stdin: stdin, open: make(map[int]*snapshot)}
 	s.progress = newProgress(ctx, paths)
 	s.ctx, s.stop = context.WithCancel(ctx)
+	s.openLogs()
 	return s
+}
+
+// openLogs opens the logs whose rotated files are read too: they may be rotated before
+// they are reached, and nobody would read what they hold now. An error will be met when
+// they are reached.
+func (s *fileSet) openLogs() {
+	const most = 64
+	for i, path := range s.paths {
+		log, age := rotation(path)
+		isRotated := func(other string) bool { name, _ := rotation(other); return name == log && other != path }
+		if age != neverRotated || path == standardInput || len(s.open) == most || !slices.ContainsFunc(s.paths, isRotated) {
+			continue
+		}
+		if opened, err := openSnapshot(s.parent, path); err == nil {
+			s.open[i] = opened
+		}
+	}
+}
+
+// openFile opens a file, or what became of it if it was compressed meanwhile.
+func (s *fileSet) openFile(file int) (*snapshot, error) {
+	path := s.paths[file]
+	opened, err := openSnapshot(s.parent, path)
+	if _, age := rotation(path); errors.Is(err, fs.ErrNotExist) && age < neverRotated {
+		if packed, err := openSnapshot(s.parent, path+gzipSuffix); err == nil {
+			return packed, nil
+		}
+	}
+	return opened, err
 }
 
 func (s *fileSet) closeAll() {
@@ -76,8 +117,9 @@ type input struct {
 	name     string // as it was named to the Source
 	ctx      context.Context
 	reader   io.Reader
-	complete bool // nobody writes to it any more: its last line needs no LF
-	stream   bool // what is there is read, without waiting for more
+	failure  error // of the last reading, if that brought something too
+	complete bool  // nobody writes to it any more: its last line needs no LF
+	stream   bool  // what is there is read, without waiting for more
 }
 
 // failed says which file an error is about.
@@ -88,12 +130,16 @@ func (s *fileSet) input(file int) (*input, error) {
 	if s.paths[file] == standardInput {
 		return standardInputOf(s.ctx, s.stdin)
 	}
-	opened, err := openSnapshot(s.parent, s.paths[file])
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
-	s.open[file] = opened
+	opened, found := s.open[file]
+	if !found {
+		var err error
+		if opened, err = s.openFile(file); err != nil {
+			s.mu.Unlock()
+			return nil, err
+		}
+		s.open[file] = opened
+	}
 	s.mu.Unlock()
 	in := &input{name: opened.name, ctx: s.ctx, reader: opened.reader(s.progress)}
 	packed, err := opened.isGzip()
@@ -114,19 +160,23 @@ func (s *fileSet) openPlain(file int) (*snapshot, error) {
 		}
 		return s.spill(in, standardInput)
 	}
-	opened, err := openSnapshot(s.parent, s.paths[file])
-	if err != nil {
-		return nil, err
+	opened, found := s.open[file]
+	if !found {
+		var err error
+		if opened, err = s.openFile(file); err != nil {
+			return nil, err
+		}
 	}
 	packed, err := opened.isGzip()
 	if err == nil && !packed {
+		opened.isPlain = true
 		return opened, nil
 	}
 	defer func() { _ = opened.Close() }()
 	if err != nil {
 		return nil, err
 	}
-	unpacked, err := gzip.NewReader(opened.reader(nil))
+	unpacked, err := gzip.NewReader(opened.reader(s.progress))
 	if err != nil {
 		return nil, opened.failed(err)
 	}
@@ -135,6 +185,9 @@ func (s *fileSet) openPlain(file int) (*snapshot, error) {
 
 // read fills p, as far as there is something; it returns io.EOF with nothing.
 func (in *input) read(p []byte) (n int, err error) {
+	if in.failure != nil {
+		return 0, in.failure
+	}
 	for n < len(p) && err == nil && (n == 0 || !in.stream) {
 		if in.ctx.Err() != nil {
 			return 0, errStopped
@@ -143,8 +196,8 @@ func (in *input) read(p []byte) (n int, err error) {
 		more, err = in.reader.Read(p[n:])
 		n += more
 	}
-	if n > 0 && errors.Is(err, io.EOF) {
-		err = nil
+	if n > 0 && err != nil {
+		in.failure, err = err, nil
 	}
 	return n, err
 }
@@ -156,7 +209,7 @@ func (s *fileSet) spill(in *input, name string) (*snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("query: unpack %s: %w", name, err)
 	}
-	spilled := &snapshot{ctx: s.parent, file: file, name: name}
+	spilled := &snapshot{ctx: s.parent, file: file, name: name, isPlain: true, spilled: true}
 	if os.Remove(file.Name()) != nil { // not while it is open, on Windows
 		spilled.remove = file.Name()
 	}

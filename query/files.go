@@ -63,8 +63,9 @@ type fileSource struct {
 	stdin    io.Reader
 	poll     time.Duration // how often Follow looks; 0: the default
 
-	isExpanded bool // patterns are paths
-	workers    int  // on how many goroutines they are read; 0: on all processors
+	isExpanded bool  // patterns are paths
+	places     []int // of those, see fileSet
+	workers    int   // on how many goroutines they are read; 0: on all processors
 }
 
 var _ Grouper = (*fileSource)(nil)

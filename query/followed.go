@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/permaudit/audit"
@@ -17,13 +18,44 @@ import (
 // followed is one file.
 type followed struct {
 	file   *os.File
+	name   string // as it was opened
 	info   fs.FileInfo
 	offset int64  // of what is not read
 	rest   []byte // before it: a line without its LF
 	head   []byte // of the file, as far as it is read: its first line tells files apart
-	line   int    // how many lines were read, as far as they were counted from the beginning
+	line   int    // how many lines were read
 	long   bool   // rest was too long, and dropped
 	moved  time.Time
+
+	uncounted int64 // so many bytes at the beginning were not read, and their lines not counted
+}
+
+// firstLine tells files apart, also when they are copied or compressed: the first line,
+// or as much of it as head has.
+func (f *followed) firstLine() string {
+	line, _, _ := strings.Cut(string(f.head), "\n")
+	return line
+}
+
+// mostHead is how many bytes of a file are remembered.
+const mostHead = 256
+
+// firstLine is followed.firstLine of a file that may be compressed; "": it has none.
+func firstLine(path string) string {
+	file, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	var reader io.Reader = file
+	if strings.HasSuffix(path, gzipSuffix) {
+		if reader, err = gzip.NewReader(file); err != nil {
+			return ""
+		}
+	}
+	head := make([]byte, mostHead)
+	n, _ := io.ReadFull(reader, head) // it may be shorter
+	return (&followed{head: head[:n]}).firstLine()
 }
 
 // openFollowed opens a plain file; nil: there is none, or it is gone again.
@@ -39,7 +71,7 @@ func openFollowed(ctx context.Context, path string) (*followed, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("query: %w", err), opened.Close())
 	}
-	return &followed{file: opened.file, info: info, moved: time.Now()}, nil
+	return &followed{file: opened.file, name: path, info: info, moved: time.Now()}, nil
 }
 
 // read yields what was appended to a file, and reports whether there was something.
@@ -53,7 +85,10 @@ func (w *follower) read(f *followed) (grown bool, err error) {
 		return false, err
 	}
 	if changed {
-		f.offset, f.line, f.rest, f.head, f.long = 0, 0, nil, nil, false
+		if err := w.copied(f); err != nil {
+			return false, err
+		}
+		f.offset, f.line, f.uncounted, f.rest, f.head, f.long = 0, 0, 0, nil, nil, false
 	}
 	buffer := newBuffer(w.limits.chunk)
 	defer freeBuffer(buffer)
@@ -89,11 +124,10 @@ func (f *followed) changed(size int64) (bool, error) {
 
 // keepHead remembers how the file begins.
 func (f *followed) keepHead() error {
-	const most = 256
-	if len(f.head) == most {
+	if len(f.head) == mostHead {
 		return nil
 	}
-	f.head = make([]byte, min(f.offset, most))
+	f.head = make([]byte, min(f.offset, mostHead))
 	if _, err := f.file.ReadAt(f.head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("query: %w", err)
 	}
@@ -134,29 +168,56 @@ func (w *follower) line(f *followed, text []byte) {
 	switch {
 	case errors.Is(l.damage, errBlank):
 	case l.damage != nil:
-		w.out.give(audit.PermissionAuditEvent{}, &DamageError{File: w.path, Line: f.line, Err: l.damage})
+		w.out.give(audit.PermissionAuditEvent{}, &DamageError{File: f.name, Line: f.lineNumber(), Err: l.damage})
 	case !repeated && l.match(w.filter):
 		w.out.give(l.decode(w.filter.Fields), nil)
 	}
 }
 
-// readPacked yields the events of a file that was compressed before it could be read.
-func (w *follower) readPacked(f *followed) error {
+// lineNumber is that of the line at hand, counted from 1.
+func (f *followed) lineNumber() int {
+	chunk := newBuffer(1 << 16)
+	defer freeBuffer(chunk)
+	for f.uncounted > 0 {
+		// From its end: what is counted need not be read again.
+		begin := max(0, f.uncounted-int64(len(chunk)))
+		n, _ := f.file.ReadAt(chunk[:f.uncounted-begin], begin) // what is gone has no lines
+		f.line += bytes.Count(chunk[:n], []byte{'\n'})
+		f.uncounted = begin
+	}
+	return f.line
+}
+
+// readRest yields the events of a file that nobody writes to any more, from an offset
+// on, and closes it.
+func (w *follower) readRest(f *followed, offset int64) error {
 	defer func() { _ = f.file.Close() }()
-	unpacked, err := gzip.NewReader(f.file)
-	if err != nil {
-		return fmt.Errorf("query: read %s: %w", f.file.Name(), err)
+	var reader io.Reader = f.file
+	if strings.HasSuffix(f.name, gzipSuffix) {
+		unpacked, err := gzip.NewReader(f.file)
+		if err != nil {
+			return fmt.Errorf("query: read %s: %w", f.name, err)
+		}
+		reader = unpacked
+	}
+	if _, err := io.CopyN(io.Discard, reader, offset); err != nil {
+		return nil // it is no longer than what was read
 	}
 	buffer := newBuffer(w.limits.chunk)
 	defer freeBuffer(buffer)
 	for {
-		n, err := unpacked.Read(buffer)
+		n, err := reader.Read(buffer)
 		w.lines(f, buffer[:n])
 		switch {
-		case errors.Is(err, io.EOF) || w.out.ended:
+		case w.out.ended:
+			return nil
+		case errors.Is(err, io.EOF):
+			if len(f.rest) > 0 { // the last line is one without LF
+				w.lines(f, []byte{'\n'})
+			}
 			return nil
 		case err != nil:
-			return fmt.Errorf("query: read %s: %w", f.file.Name(), err)
+			return fmt.Errorf("query: read %s: %w", f.name, err)
 		}
 	}
 }

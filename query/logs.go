@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"iter"
+	"path/filepath"
 	"runtime"
 	"slices"
 
@@ -21,118 +22,75 @@ func newLogs(patterns ...string) *logs {
 // Events implements Source: the logs are read side by side.
 func (l *logs) Events(ctx context.Context, f Filter) iter.Seq2[audit.PermissionAuditEvent, error] {
 	return func(yield func(audit.PermissionAuditEvent, error) bool) {
-		paths, err := expand(l.patterns)
+		paths, err := l.paths()
 		if err != nil {
 			yield(audit.PermissionAuditEvent{}, err)
 			return
 		}
 		apart := byLog(paths)
-		parts := make([]Source, len(apart))
+		parts := make(merged, len(apart))
 		for i, paths := range apart {
 			part := *l.fileSource
 			part.patterns, part.isExpanded = paths, true
-			part.workers = max(1, runtime.GOMAXPROCS(0)/len(parts))
+			part.workers = max(1, min(runtime.GOMAXPROCS(0), maxWorkers)/len(apart))
 			parts[i] = &part
 		}
 		if len(parts) == 1 {
 			parts[0].Events(ctx, f)(yield)
 			return
 		}
-		merged(parts).Events(ctx, f)(yield)
+		parts.Events(ctx, f)(yield)
 	}
 }
 
-// byLog parts files by the log that they belong to.
+// Group implements Grouper: the logs are read one after the other.
+func (l *logs) Group(ctx context.Context, f Filter, by []string) (iter.Seq2[Group, error], error) {
+	if err := CheckDimensions(by); err != nil {
+		return nil, err
+	}
+	return func(yield func(Group, error) bool) {
+		paths, err := l.paths()
+		if err != nil {
+			yield(Group{}, err)
+			return
+		}
+		all := *l.fileSource
+		all.patterns, all.places, all.isExpanded = nil, nil, true
+		for log, paths := range byLog(paths) {
+			for range paths {
+				// Those of another log are too far away to hold repeats.
+				all.places = append(all.places, len(all.patterns)+log*(l.limits.repeatFiles+1))
+				all.patterns = append(all.patterns, "")
+			}
+			copy(all.patterns[len(all.patterns)-len(paths):], paths)
+		}
+		groups, err := all.Group(ctx, f, by)
+		if err != nil { // CheckDimensions knows better
+			yield(Group{}, err)
+			return
+		}
+		groups(yield)
+	}, nil
+}
+
+// byLog parts files by the log that they belong to, each file once, the oldest first.
 func byLog(paths []string) [][]string {
 	var logs []string
 	var apart [][]string
 	for _, path := range paths {
-		log, _ := rotation(path)
+		log, _ := rotation(filepath.Clean(path))
 		i := slices.Index(logs, log)
 		if i < 0 {
 			i, logs, apart = len(logs), append(logs, log), append(apart, nil)
 		}
-		apart[i] = append(apart[i], path)
+		isSame := func(other string) bool { return filepath.Clean(other) == filepath.Clean(path) }
+		if !slices.ContainsFunc(apart[i], isSame) {
+			apart[i] = append(apart[i], path)
+		}
+	}
+	for i := range apart {
+		slices.SortStableFunc(apart[i], byAge)
+		apart[i] = withoutCopies(apart[i])
 	}
 	return apart
-}
-
-// merged is several sources as one.
-type merged []Source
-
-// Events implements Source: of the next events of all sources the one with the lowest
-// timestamp comes first, the highest for Newest.
-func (m merged) Events(ctx context.Context, f Filter) iter.Seq2[audit.PermissionAuditEvent, error] {
-	return func(yield func(audit.PermissionAuditEvent, error) bool) {
-		out := limited{ctx: ctx, limit: f.Limit, yield: yield}
-		inner := f
-		if f.Fields != 0 {
-			inner.Fields |= FieldTimestamp
-		}
-		heads := make([]head, len(m))
-		for i, source := range m {
-			heads[i].next, heads[i].stop = iter.Pull2(source.Events(ctx, inner))
-		}
-		defer func() {
-			for i := range heads {
-				heads[i].stop()
-			}
-		}()
-		for i := range heads {
-			if !heads[i].advance(&out) {
-				return
-			}
-		}
-		for {
-			first := -1
-			for i := range heads {
-				if heads[i].ended {
-					continue
-				}
-				if first >= 0 {
-					order := heads[i].event.Timestamp.Compare(heads[first].event.Timestamp)
-					if order == 0 || (order > 0) != f.Newest {
-						continue
-					}
-				}
-				first = i
-			}
-			if first < 0 {
-				out.end()
-				return
-			}
-			if !out.give(heads[first].event, nil) || !heads[first].advance(&out) {
-				return
-			}
-		}
-	}
-}
-
-// head is the next event of a source.
-type head struct {
-	next  func() (audit.PermissionAuditEvent, error, bool)
-	stop  func()
-	event audit.PermissionAuditEvent
-	ended bool
-}
-
-// advance goes to the next event, and yields the damage before it. It reports whether
-// to go on.
-func (h *head) advance(out *limited) bool {
-	for {
-		event, err, more := h.next()
-		switch {
-		case !more:
-			h.ended = true
-			return true
-		case err == nil:
-			h.event = event
-			return true
-		case !isDamage(err):
-			out.fail(err)
-			return false
-		case !out.give(event, err):
-			return false
-		}
-	}
 }

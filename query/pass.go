@@ -46,6 +46,7 @@ type task struct {
 	done    chan struct{}   // closed by the worker when it is finished
 
 	firstLine int     // how many lines of the file were settled before it
+	last      int64   // the number of its last line, or of the last one before it; -1: there was none
 	repeats   []int64 // backwards: numbers of lines that repeat one of these
 	result    any     // of finish
 }
@@ -57,7 +58,7 @@ type scannedLine struct {
 	damage   error                       // it is no event
 	begin    int32                       // in the block
 	end      int32
-	number   int64 // of the lines that are not blank, counted from 0 over all files
+	number   int64 // of the lines that are not blank, counted from 0 over all files; 0 if it is
 	repeated bool  // forwards: a line before it has the same id
 }
 
@@ -201,7 +202,7 @@ func (t *task) scan(scanner *lineScanner, limits limits, newest bool) {
 		}
 		line := &t.lines[len(t.lines)-1]
 		line.begin, line.end = int32(begin), int32(begin+length) //nolint:gosec // G115: a block is small
-		line.event, line.damage, line.repeated = nil, nil, false
+		line.event, line.damage, line.repeated, line.number = nil, nil, false, 0
 		line.scan(scanner, t.data[begin:begin+length], limits)
 		begin += length + 1
 	}
@@ -273,7 +274,7 @@ func (p *pass) settle(t *task) {
 			continue
 		}
 		l.number = p.window.line
-		switch same := p.window.add(l.id(), t.file); {
+		switch same := p.window.add(l.id(), p.files.place(t.file)); {
 		case same < 0:
 		case p.newest:
 			t.repeats = append(t.repeats, same)
@@ -281,4 +282,5 @@ func (p *pass) settle(t *task) {
 			l.repeated = true
 		}
 	}
+	t.last = p.window.line - 1
 }

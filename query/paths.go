@@ -42,7 +42,17 @@ func expandOne(pattern string) ([]string, error) {
 		return nil, fmt.Errorf("query: read %q: no file matches: %w", pattern, os.ErrNotExist)
 	}
 	slices.SortFunc(found, byAge)
-	return found, nil
+	return withoutCopies(found), nil
+}
+
+// withoutCopies leaves out the compressed files of ours whose original is there as
+// well: it is deleted when the other one is complete.
+func withoutCopies(paths []string) []string {
+	return slices.DeleteFunc(paths, func(path string) bool {
+		name, packed := strings.CutSuffix(path, gzipSuffix)
+		_, age := rotation(name)
+		return packed && age >= rotatedByUs && age < neverRotated && slices.Contains(paths, name)
+	})
 }
 
 // isGlob reports whether a path is a pattern: a file of that name is none.

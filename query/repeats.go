@@ -3,6 +3,7 @@ package query
 import (
 	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
 
 	"github.com/permaudit/audit"
 )
@@ -12,10 +13,12 @@ import (
 type window struct {
 	limits  limits
 	line    int64    // how many lines there were
-	heads   []uint32 // by a hash of the id: the last line that has it
-	entries []entry  // of the last lines, by their number modulo the length
-	highest audit.EventID
-	lowest  audit.EventID
+	heads   []uint32 // by a hash of the id: the last line that has it; a power of two
+	entries []entry  // of the last lines, by their number modulo the length; grows up to the limit
+
+	lowest, highest audit.EventID // that there were
+
+	seed uint64 // of the hash, so that nobody makes ids that have the same one
 }
 
 // entry is a line in the window. Lines are counted from 1, and 0 is none; what was
@@ -26,20 +29,17 @@ type entry struct {
 	file   int32
 }
 
-const headBits = 16
-
 // add adds the next line, whose id is zero if it has none or is damaged. It returns
 // the number of the latest line before it, counted from 0, that has the same id and is
 // near enough, -1 if there is none.
 func (w *window) add(id audit.EventID, file int) (same int64) {
 	same = -1
 	if !id.IsZero() {
-		if w.heads == nil {
-			w.heads, w.entries = make([]uint32, 1<<headBits), make([]entry, w.limits.repeatLines)
-			w.highest, w.lowest = id, id
-		}
-		head := &w.heads[hash(id)]
+		w.grow()
+		head := w.head(id)
 		switch { // ids ascend, mostly
+		case w.highest.IsZero():
+			w.lowest, w.highest = id, id
 		case bytes.Compare(id[:], w.highest[:]) > 0:
 			w.highest = id
 		case bytes.Compare(id[:], w.lowest[:]) < 0:
@@ -47,11 +47,42 @@ func (w *window) add(id audit.EventID, file int) (same int64) {
 		default:
 			same = w.find(*head, id, file)
 		}
-		w.entries[w.line%int64(len(w.entries))] = entry{id, *head, int32(file)} //nolint:gosec // G115: there are not so many
-		*head = uint32(w.line + 1)                                              //nolint:gosec // G115: it is cut
+		w.insert(w.line, id, int32(file)) //nolint:gosec // G115: there are not so many
 	}
 	w.line++
 	return same
+}
+
+// grow makes room for the next line: few files are long.
+func (w *window) grow() {
+	const first = 1 << 10
+	length := int64(len(w.entries))
+	if w.line < length || int(length) == w.limits.repeatLines {
+		return
+	}
+	for length <= w.line && int(length) < w.limits.repeatLines {
+		length = min(max(2*length, first), int64(w.limits.repeatLines))
+	}
+	if w.seed == 0 {
+		w.seed = rand.Uint64() //nolint:gosec // G404: others cannot see it
+	}
+	old := w.entries
+	w.entries = make([]entry, length)
+	w.heads = make([]uint32, first)
+	for int64(len(w.heads)) < length {
+		w.heads = make([]uint32, 2*len(w.heads))
+	}
+	for line := range old { // none was overwritten yet
+		if e := &old[line]; !e.id.IsZero() {
+			w.insert(int64(line), e.id, e.file)
+		}
+	}
+}
+
+func (w *window) insert(line int64, id audit.EventID, file int32) {
+	head := w.head(id)
+	w.entries[line%int64(len(w.entries))] = entry{id, *head, file}
+	*head = uint32(line + 1) //nolint:gosec // G115: it is cut
 }
 
 // find looks for an id in the lines of one hash, from the last one on.
@@ -74,9 +105,11 @@ func (w *window) find(at uint32, id audit.EventID, file int) int64 {
 	return -1
 }
 
-// hash mixes the time in an id with what is random in it.
-func hash(id audit.EventID) uint64 {
+// head is the place of the last line with the hash of the id, which mixes the time in
+// it with what is random in it.
+func (w *window) head(id audit.EventID) *uint32 {
 	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
 	high, low := binary.LittleEndian.Uint64(id[:8]), binary.LittleEndian.Uint64(id[8:])
-	return (high*odd ^ low) * odd >> (64 - headBits)
+	hash := ((high^w.seed)*odd ^ low) * odd
+	return &w.heads[(hash>>32)&uint64(len(w.heads)-1)]
 }

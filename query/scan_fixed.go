@@ -80,9 +80,9 @@ const timeLength = len("2026-11-23T07:46:20.123456")
 
 // parseTime reads a time in UTC without its zone.
 func (s *lineScanner) parseTime(text []byte, at *int64) bool {
-	if string(text[:len(s.minute)]) != string(s.minute[:]) {
+	if string(text[:len(s.minute)]) != string(s.minute[:]) || s.minute[0] == 0 {
 		minute, err := time.Parse("2006-01-02T15:04:", string(text[:len(s.minute)]))
-		if err != nil || minute.Year() < 1 {
+		if err != nil || minute.Year() < 2 { // audit moves times at the edge
 			return false
 		}
 		s.minute, s.minuteAt = [17]byte(text), minute.UnixMicro()

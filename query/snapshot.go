@@ -13,12 +13,14 @@ import (
 
 // snapshot is an open file as long as it was when it was opened.
 type snapshot struct {
-	ctx    context.Context // of the caller
-	file   *os.File
-	name   string // as it was named to the Source
-	size   int64
-	remove string // the name of a temporary file; "": it is none, or has no name any more
-	kept   bool   // somebody else closes it
+	ctx     context.Context // of the caller
+	file    *os.File
+	name    string // as it was named to the Source
+	size    int64
+	isPlain bool   // it is known not to be compressed
+	spilled bool   // it is a temporary file
+	remove  string // its name; "": it has none any more
+	kept    bool   // somebody else closes it
 }
 
 // errStopped says that the context has ended. Its cause may be any error, also one
@@ -145,9 +147,16 @@ const gzipMagic = "\x1f\x8b\x08"
 // isBinary reports whether the file is none of lines: there is a NUL byte in its
 // beginning, and no line there begins as an event does.
 func (s *snapshot) isBinary() (bool, error) {
-	begin := make([]byte, min(s.size, 4096))
+	begin := make([]byte, min(s.size, sniffed))
 	if _, err := s.ReadAt(begin, 0); err != nil {
 		return false, err
 	}
-	return bytes.IndexByte(begin, 0) >= 0 && !bytes.HasPrefix(begin, []byte("{")) && !bytes.Contains(begin, []byte("\n{")), nil
+	return isBinary(begin), nil
+}
+
+// sniffed is how many bytes of a file are looked at to know what it is.
+const sniffed = 4096
+
+func isBinary(begin []byte) bool {
+	return bytes.IndexByte(begin, 0) >= 0 && !bytes.HasPrefix(begin, []byte("{")) && !bytes.Contains(begin, []byte("\n{"))
 }

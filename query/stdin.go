@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync/atomic"
 )
 
@@ -19,11 +20,16 @@ func standardInputOf(ctx context.Context, stdin io.Reader) (*input, error) {
 	}
 	reader := bufio.NewReaderSize(&interruptible{ctx: ctx, reader: once}, 128<<10)
 	in := &input{name: standardInput, ctx: ctx, reader: reader, complete: true, stream: true}
-	begin, err := reader.Peek(len(gzipMagic))
+	begin, err := reader.Peek(len(gzipMagic)) // waits for so many
+	if err == nil {
+		begin, _ = reader.Peek(min(reader.Buffered(), sniffed)) // what is there
+	}
 	switch {
 	case errors.Is(err, errStopped):
 		return nil, err
-	case string(begin) == gzipMagic:
+	case !strings.HasPrefix(string(begin), gzipMagic) && isBinary(begin):
+		return nil, errors.New("query: read -: it is binary, not a log of one JSON object a line")
+	case strings.HasPrefix(string(begin), gzipMagic):
 		in.reader, err = gzip.NewReader(reader)
 		return in, in.failed(err)
 	}
