@@ -151,6 +151,10 @@ func TestTraceIsInTheOrderOfTime(t *testing.T) {
 	require.Equal(t, []audit.PermissionAuditEvent{traced(1, "r-1"), traced(1, "r-1"), traced(3, "r-1")}, events)
 	require.EqualValues(t, 1, notes.Damaged)
 	require.Equal(t, []string{"r-9"}, filter.Metadata[audit.MetadataRequestID].NotIn, "the filter is the caller's")
+	filter.Metadata[audit.MetadataRequestID] = query.Terms{In: []string{"r-2", "r-3"}}
+	events, _, err = analysis.Trace(t.Context(), source, filter, audit.MetadataRequestID, "r-1")
+	require.NoError(t, err)
+	require.Empty(t, events, "what the filter does not select")
 	events, _, err = analysis.Trace(t.Context(), source, query.Filter{}, "n", "7")
 	require.NoError(t, err)
 	require.Len(t, events, 4)

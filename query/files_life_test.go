@@ -108,6 +108,18 @@ func TestFilesAreClosedHoweverTheReadingEnds(t *testing.T) {
 	}
 }
 
+func TestFilesWithoutLinesAreClosed(t *testing.T) {
+	paths := []string{writeLog(t, logOf(1))}
+	for range 100 {
+		paths = append(paths, writeLog(t, "torn"))
+	}
+	before := openFiles(t)
+	for _, err := range Files(paths...).Events(t.Context(), Filter{Newest: true}) {
+		require.NoError(t, err)
+		require.Less(t, openFiles(t)-before, 50)
+	}
+}
+
 func TestMemoryDoesNotGrowWithALine(t *testing.T) {
 	path := writeLog(t, "")
 	require.NoError(t, os.Truncate(path, 32<<20)) // sparse: NUL bytes, on one line

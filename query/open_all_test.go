@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/permaudit/audit"
@@ -32,6 +33,56 @@ func TestSeveralLogsAreReadSideBySide(t *testing.T) {
 		require.NoError(t, handle.Close())
 		require.Equal(t, []string{"error query: source is closed"}, yielded(t.Context(), handle, Filter{}))
 	}
+}
+
+// sumOf is how many events all groups of a source hold.
+func sumOf(t *testing.T, source Source) (events int64) {
+	t.Helper()
+	groups, err := GroupBy(t.Context(), source, Filter{}, nil)
+	require.NoError(t, err)
+	for group, err := range groups {
+		require.NoError(t, err)
+		events += group.Events
+	}
+	return events
+}
+
+// An event that several loggers wrote is in several logs.
+func TestGroupsOfSeveralLogsCountWhatIsYielded(t *testing.T) {
+	directory := writeFiles(t, map[string]string{"a.log": logOf(1, 2, 3), "b.log": logOf(1, 2, 3, 3), "b-20261123T074620.123456Z.log": logOf(1, 9)})
+	handle, err := Open(t.Context(), filepath.Join(directory, "*.log"))
+	require.NoError(t, err)
+	require.Len(t, numbers(t, handle, Filter{}), 7)
+	require.EqualValues(t, 7, sumOf(t, handle))
+	require.NoError(t, handle.Close())
+}
+
+func TestHoweverTheFilesOfALogAreNamedEachIsReadOnceAndInOrder(t *testing.T) {
+	directory := writeFiles(t, map[string]string{"a.log": logOf(0, 0, 3, 4), "a-20261123T074620.123456Z.log": logOf(0, 1, 2)})
+	path := func(name string) string { return filepath.Join(directory, name) }
+	for _, specs := range [][]string{
+		{path("a.log"), path("a-*.log")},
+		{path("a.log"), path("*"), path("./a.log")},
+	} {
+		handle, err := OpenAll(t.Context(), specs...)
+		require.NoError(t, err)
+		require.Equal(t, []int{0, 1, 2, 0, 0, 3, 4}, numbers(t, handle, Filter{}))
+		require.Equal(t, []int{4}, numbers(t, handle, Filter{Newest: true, Limit: 1}))
+		require.EqualValues(t, 7, sumOf(t, handle))
+		require.NoError(t, handle.Close())
+	}
+}
+
+// Of equal timestamps the order is the reverse, too.
+func TestNewestOfSeveralLogsIsTheReverse(t *testing.T) {
+	directory := writeFiles(t, map[string]string{"a.log": eventLine(1, "a") + "\n" + eventLine(1, "a") + "\n", "b.log": eventLine(1, "b") + "\n"})
+	handle, err := Open(t.Context(), filepath.Join(directory, "*"))
+	require.NoError(t, err)
+	forward := yielded(t.Context(), handle, Filter{})
+	backward := yielded(t.Context(), handle, Filter{Newest: true})
+	slices.Reverse(backward)
+	require.Equal(t, forward, backward)
+	require.NoError(t, handle.Close())
 }
 
 func TestDamageOfOneLogStopsNone(t *testing.T) {

@@ -94,6 +94,40 @@ func TestTheLastLineOfACompressedFileNeedsNoLF(t *testing.T) {
 	}
 }
 
+// What was unpacked before the end is yielded.
+func TestACompressedFileThatIsCutYieldsItsWholeLines(t *testing.T) {
+	packed := pack(t, logOf(upTo(1, 3000)...))
+	pairs := yielded(t.Context(), Files(writeLog(t, packed[:len(packed)-8])), Filter{})
+	require.Greater(t, len(pairs), 2990)
+	require.Contains(t, pairs[len(pairs)-1], "unexpected EOF")
+}
+
+// Our logger deletes the original when the other one is complete.
+func TestAFileThatIsThereTwiceIsReadOnce(t *testing.T) {
+	name, log := "permission-20261123T074620.123456Z.log", strings.Repeat(`{"timestamp":"2026-11-23T07:46:20Z","action":"read","granted":true}`+"\n", 5)
+	directory := writeFiles(t, map[string]string{name: log, name + ".gz": pack(t, log)[:30]})
+	require.Len(t, numbers(t, Files(filepath.Join(directory, "*")), Filter{}), 5)
+}
+
+// The log is rotated, and a rotated file compressed, before they are reached.
+func TestFilesThatAreRotatedWhileTheyAreReadAreReadOnce(t *testing.T) {
+	first, second := "permission-20261123T074620.123456Z.log", "permission-20261124T074620.123456Z.log"
+	directory := writeFiles(t, map[string]string{
+		first: logOf(upTo(1, 20_000)...), second: logOf(20_001), "permission.log": logOf(20_002),
+	})
+	n := 0
+	for _, err := range Files(filepath.Join(directory, "permission*")).Events(t.Context(), Filter{}) {
+		require.NoError(t, err)
+		if n++; n == 1 {
+			require.NoError(t, os.Remove(filepath.Join(directory, second)))
+			appendTo(t, filepath.Join(directory, second+".gz"), pack(t, logOf(20_001)))
+			require.NoError(t, os.Rename(filepath.Join(directory, "permission.log"), filepath.Join(directory, "permission-20261125T074620.123456Z.log")))
+			appendTo(t, filepath.Join(directory, "permission.log"), "")
+		}
+	}
+	require.Equal(t, 20_002, n)
+}
+
 func TestACompressedFileThatIsCutIsAnError(t *testing.T) {
 	packed := pack(t, strings.Repeat(logOf(1), 1000))
 	path := writeLog(t, packed[:len(packed)-10])
@@ -145,6 +179,11 @@ func TestStandardInputIsRead(t *testing.T) {
 	groups := grouped(t, piped(strings.NewReader(log)), Filter{}, "action")
 	require.Len(t, groups, 2)
 	require.Contains(t, groups[1], `["read"] events 3 checks 3`)
+}
+
+func TestBinaryStandardInputIsRefused(t *testing.T) {
+	pairs := yielded(t.Context(), piped(strings.NewReader("\x7fELF\x02\x01\x01\x00\x00\x00\x00")), Filter{})
+	require.Equal(t, []string{"error query: read -: it is binary, not a log of one JSON object a line"}, pairs)
 }
 
 func TestStandardInputIsReadOnce(t *testing.T) {
@@ -205,19 +244,20 @@ func TestProgressIsTold(t *testing.T) {
 	}
 	told := make(chan [2]int64, 1000)
 	ctx := ContextWithProgress(t.Context(), func(read, total int64) { told <- [2]int64{read, total} })
-	n := 0
-	for _, err := range Files(filepath.Join(directory, "*.log")).Events(ctx, Filter{}) {
-		require.NoError(t, err)
-		n++
+	for _, newest := range []bool{false, true} {
+		n := 0
+		for _, err := range Files(filepath.Join(directory, "*.log")).Events(ctx, Filter{Newest: newest}) {
+			require.NoError(t, err)
+			n++
+		}
+		require.Equal(t, 6001, n)
+		last, calls := int64(0), len(told)
+		for range calls {
+			now := <-told
+			require.Equal(t, total, now[1])
+			last = max(last, now[0])
+		}
+		require.Equal(t, total, last)
+		require.Greater(t, calls, 3)
 	}
-	require.Equal(t, 6001, n)
-	close(told)
-	last, calls := int64(0), 0
-	for now := range told {
-		require.Equal(t, total, now[1])
-		last = max(last, now[0])
-		calls++
-	}
-	require.Equal(t, total, last)
-	require.Greater(t, calls, 3)
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/permaudit/audit"
 )
 
 // upTo returns the numbers from first to last.
@@ -166,4 +168,54 @@ func TestRepeatsAreTheSameInBothDirections(t *testing.T) {
 		slices.Reverse(backward)
 		require.Equal(t, forward, backward, "round %d: %v %+v", round, ids, limits)
 	}
+}
+
+// Blocks and lines are used again: what an earlier reading left in them means nothing.
+func TestBlankLinesDoNotHideRepeats(t *testing.T) {
+	var long, log strings.Builder
+	for n := range 20_000 {
+		long.WriteString(eventLine(n+10, "Project") + "\n")
+	}
+	log.WriteString(logOf(1))
+	for n := 2; n < 3000; n++ {
+		log.WriteString(logOf(n) + strings.Repeat("\n", n%3))
+	}
+	log.WriteString(strings.Repeat("\n", 400_000) + logOf(1))
+	limits := defaultLimits
+	limits.repeatLines = 10_000
+	other := &fileSource{patterns: []string{writeLog(t, long.String())}, limits: limits}
+	source := &fileSource{patterns: []string{writeLog(t, log.String())}, limits: limits}
+	for range 5 {
+		require.Empty(t, numbers(t, other, Filter{Manager: in("nobody")}))
+		require.Len(t, numbers(t, source, Filter{Newest: true}), 2999)
+	}
+}
+
+// More repeats than are remembered, most of which are not selected.
+func TestManyRepeatsAreFoundBackwards(t *testing.T) {
+	var log strings.Builder
+	for n := range 5000 {
+		log.WriteString(strings.Repeat(eventLine(n+1, []string{"a", "b"}[n%2])+"\n", 3))
+	}
+	limits := defaultLimits
+	limits.repeatLines, limits.chunk = 10, 2000
+	source := &fileSource{patterns: []string{writeLog(t, log.String())}, limits: limits}
+	require.Len(t, numbers(t, source, Filter{Newest: true, Manager: in("a")}), 2500)
+}
+
+func TestAWindowGrows(t *testing.T) {
+	w := window{limits: limits{repeatLines: 5000, repeatFiles: 1}}
+	for n := range 20_000 {
+		same := w.add(idOf(n%4000+1), 0)
+		if n < 4000 {
+			require.EqualValues(t, -1, same, n)
+		} else {
+			require.EqualValues(t, n-4000, same)
+		}
+		if n%10 == 0 {
+			w.add(audit.EventID{}, 0)
+			w.line-- // as if there was no such line
+		}
+	}
+	require.Len(t, w.entries, 5000)
 }
