@@ -71,7 +71,6 @@ type follower struct {
 	window window
 	out    limited
 
-	begun   bool            // what is wrong from now on may be so for a moment only
 	files   []*followed     // that are read, in their order
 	inPlace bool            // the last one stood at path when that was looked at
 	known   map[string]bool // rotated files: the name of ours, without .gz, the first line of others
@@ -80,7 +79,6 @@ type follower struct {
 
 // begin opens the log, if it is there, and yields its last events.
 func (w *follower) begin(s *fileSource, f Filter, last int) error {
-	defer func() { w.begun = true }()
 	w.known = make(map[string]bool)
 	if _, err := w.rotated(); err != nil {
 		return err
@@ -179,22 +177,22 @@ func (w *follower) look() error {
 
 // arrive looks whether another file stands at path.
 func (w *follower) arrive() error {
-	info, err := os.Stat(w.path)
+	info, _ := os.Stat(w.path) // nil: it is missing, or must not be looked at for a moment
 	if w.inPlace {
 		last := w.files[len(w.files)-1]
-		if err == nil && os.SameFile(info, last.info) {
+		if info != nil && os.SameFile(info, last.info) {
 			return nil
 		}
 		last.moved, w.inPlace = time.Now(), false
 	}
-	if err != nil { // it is missing, or must not be looked at for a moment
+	if info == nil {
 		return nil
 	}
 	// Whatever was rotated meanwhile comes before the file that is there now. That is
 	// opened first: it may be moved away while one looks.
-	current, err := openFollowed(w.out.ctx, w.path)
-	if current == nil || err != nil {
-		return nil // it is being replaced
+	current, _ := openFollowed(w.out.ctx, w.path)
+	if current == nil { // it is being replaced
+		return nil
 	}
 	for _, f := range w.files {
 		if _, err := w.read(f); err != nil {

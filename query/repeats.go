@@ -111,5 +111,5 @@ func (w *window) head(id audit.EventID) *uint32 {
 	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
 	high, low := binary.LittleEndian.Uint64(id[:8]), binary.LittleEndian.Uint64(id[8:])
 	hash := ((high^w.seed)*odd ^ low) * odd
-	return &w.heads[(hash>>32)&uint64(len(w.heads)-1)]
+	return &w.heads[int(hash>>32)&(len(w.heads)-1)]
 }
