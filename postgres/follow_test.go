@@ -2,10 +2,15 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 )
@@ -114,4 +119,76 @@ func TestFollowForgets(t *testing.T) {
 		require.NoError(t, store.WriteBatch(t.Context(), entries(t, numbered(i))))
 		require.Equal(t, numbered(i).UserID, next())
 	}
+}
+
+// Where the last rows were deleted, what remains is not yielded again.
+func TestFollowYieldsNothingAgainWhenTheLastRowsAreDeleted(t *testing.T) {
+	for _, change := range []string{
+		"DELETE FROM permission_audit_log WHERE id = (SELECT max(id) FROM permission_audit_log)",
+		"DELETE FROM permission_audit_log WHERE id IN (1, 4, 5)",
+		"DELETE FROM permission_audit_log",
+		"TRUNCATE permission_audit_log RESTART IDENTITY",
+	} {
+		dsn := newDatabase(t)
+		store := openTest(t, dsn, nil)
+		require.NoError(t, store.WriteBatch(t.Context(), entries(t, someEvents(5)...)))
+		next := following(t, store, query.Filter{}, 1)
+		require.Equal(t, "user-4", next())
+		execute(t, dsn, change)
+		for i := range 7 {
+			require.NoError(t, store.WriteBatch(t.Context(), entries(t, numbered(i+10))))
+			require.Equal(t, numbered(i+10).UserID, next(), change)
+		}
+	}
+}
+
+// A server that ends its connections, as it does when it restarts, ends no follower.
+func TestFollowOutlivesItsConnections(t *testing.T) {
+	dsn := newDatabase(t)
+	store := openTest(t, dsn, nil)
+	require.NoError(t, store.WriteBatch(t.Context(), entries(t, numbered(0))))
+	next := following(t, store, query.Filter{}, 1)
+	require.Equal(t, "user-0", next())
+	for i := range 5 {
+		execute(t, dsn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		require.Eventually(t, func() bool {
+			return store.WriteBatch(t.Context(), entries(t, numbered(i+1))) == nil
+		}, 30*time.Second, time.Millisecond)
+		require.Equal(t, numbered(i+1).UserID, next())
+	}
+}
+
+func TestAnOutageIsToldFromARefusal(t *testing.T) {
+	for err, want := range map[error]bool{
+		&pgconn.PgError{Code: "57P01"}:                                 true,
+		&pgconn.PgError{Code: "57P03"}:                                 true,
+		&pgconn.PgError{Code: "53300"}:                                 true,
+		&pgconn.PgError{Code: "08006"}:                                 true,
+		&pgconn.PgError{Code: "40001"}:                                 true,
+		&pgconn.PgError{Code: "28P01"}:                                 false,
+		&pgconn.PgError{Code: "42501"}:                                 false,
+		&pgconn.PgError{Code: "42P01"}:                                 false,
+		&pgconn.PgError{}:                                              false,
+		fmt.Errorf("read: %w", io.ErrUnexpectedEOF):                    true,
+		&net.OpError{Op: "dial", Err: errors.New("refused")}:           true,
+		fmt.Errorf("page: %w", &pgconn.ConnectError{}):                 true,
+		errors.New("closed pool"):                                      false,
+		errors.New("row 7 comes after row 8: the database is damaged"): false,
+	} {
+		require.Equal(t, want, isOutage(err), "%#v", err)
+	}
+}
+
+// A store that was closed ends its followers.
+func TestFollowEndsWithItsStore(t *testing.T) {
+	store, err := Open(t.Context(), newDatabase(t), nil)
+	require.NoError(t, err)
+	require.NoError(t, store.WriteBatch(t.Context(), entries(t, numbered(0))))
+	var last error
+	for _, last = range store.Follow(t.Context(), query.Filter{}, 1) {
+		if last == nil {
+			require.NoError(t, store.Close())
+		}
+	}
+	require.ErrorContains(t, last, "closed pool")
 }

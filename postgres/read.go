@@ -2,9 +2,14 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/permaudit/audit/internal/table"
 )
 
@@ -80,4 +85,18 @@ func begin(value string) string {
 		characters++
 	}
 	return value
+}
+
+// isOutage reports whether an error says that the connection broke or that there is
+// none for now: the server is down, starts, ends, has no room, or undid the statement
+// for another one. Being refused, for a password or a grant, is something else.
+func isOutage(err error) bool {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return slices.Contains([]string{"08", "40", "53", "57"}, refused.Code[:min(2, len(refused.Code))])
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }

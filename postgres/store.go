@@ -182,6 +182,7 @@ func newStore(options *Options) (*Store, error) {
 		Parts:      s.parts,
 		Interval:   250 * time.Millisecond,
 		Late:       5 * time.Second,
+		Passing:    isOutage,
 		Failed:     s.failed,
 		CreatedSQL: "created_at",
 		Created: func() (any, func() (time.Time, error)) {
@@ -247,7 +248,7 @@ func (s *Store) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.Perm
 // Follow implements query.Follower: it looks for new rows four times a second, by their
 // ids. A transaction that commits within 5 s after another one that took its ids later is
 // noticed; one that takes longer may be missed. A table that is not there, or empty,
-// is waited for.
+// is waited for, and so is a server that was there when Follow began.
 func (s *Store) Follow(ctx context.Context, f query.Filter, last int) iter.Seq2[audit.PermissionAuditEvent, error] {
 	return s.reader.Follow(ctx, f, last)
 }

@@ -139,6 +139,7 @@ func newStore(options *Options) (*Store, error) {
 		Query:      s.query,
 		Parts:      s.parts,
 		Interval:   250 * time.Millisecond,
+		Passing:    isBusy,
 		Failed:     s.failed,
 		CreatedSQL: "coalesce(CAST(created_at AS text), '')",
 		Created: func() (any, func() (time.Time, error)) {
@@ -204,7 +205,8 @@ func (s *Store) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.Perm
 }
 
 // Follow implements query.Follower: it looks for new rows four times a second, by their
-// ids. A table that is not there, or empty, is waited for.
+// ids. A table that is not there, empty or locked is waited for. Ids that rows had which
+// were deleted are given again; it notices that among the last 16,384.
 func (s *Store) Follow(ctx context.Context, f query.Filter, last int) iter.Seq2[audit.PermissionAuditEvent, error] {
 	return s.reader.Follow(ctx, f, last)
 }

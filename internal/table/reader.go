@@ -34,6 +34,9 @@ type Reader struct {
 	// Interval is how often Follow looks for new rows. Late is how long after a row
 	// another one with a lower id may appear.
 	Interval, Late time.Duration
+	// Passing reports whether what caused an error will pass, so that Follow asks again;
+	// nil: nothing will.
+	Passing func(err error) bool
 	// Failed says in an error where it happened.
 	Failed func(op string, err error) error
 }
@@ -74,9 +77,7 @@ func (r *Reader) read(ctx context.Context, f query.Filter, yield func(audit.Perm
 	if err != nil || !found {
 		return err
 	}
-	return r.newSelection(f, layout, last).each(ctx, f, func(_ int64, event audit.PermissionAuditEvent, err error) bool {
-		return yield(event, err)
-	})
+	return r.newSelection(f, layout, last).each(ctx, f, yield)
 }
 
 // Look looks at the table. It is there, unless it need not be.

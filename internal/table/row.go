@@ -17,6 +17,8 @@ type row struct {
 	created func() (time.Time, error) // nil: it was not read
 	entry   audit.Entry
 
+	identity string // for a watcher
+
 	granted, bypassed truth
 }
 

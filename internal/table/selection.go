@@ -27,6 +27,7 @@ type selection struct {
 	last    int64 // the greatest id
 	id      int64 // of the row that was read last
 	begun   bool
+	visit   func(*row) // called for each row before it is yielded or left out; nil: nothing
 }
 
 // column is a column that is read.
@@ -93,9 +94,9 @@ func (s *selection) statement(rows int) (string, []any) {
 		" ORDER BY " + order + " LIMIT " + strconv.Itoa(rows), w.args
 }
 
-// each yields the events with their ids, until yield returns false. An error of its own
-// is still to be yielded.
-func (s *selection) each(ctx context.Context, f query.Filter, yield func(id int64, event audit.PermissionAuditEvent, err error) bool) error {
+// each yields the events, until yield returns false. An error of its own is still to be
+// yielded.
+func (s *selection) each(ctx context.Context, f query.Filter, yield func(audit.PermissionAuditEvent, error) bool) error {
 	left, size := f.Limit, firstPage
 	for {
 		most := size
@@ -110,11 +111,14 @@ func (s *selection) each(ctx context.Context, f query.Filter, yield func(id int6
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+			if s.visit != nil {
+				s.visit(&page.rows[i])
+			}
 			event, err := page.rows[i].event(s.reader.Place)
 			if err == nil && !s.where.exact && !f.Match(event) {
 				continue
 			}
-			if !yield(page.rows[i].id, event, err) {
+			if !yield(event, err) {
 				return nil
 			}
 			if err != nil { // damage does not count
