@@ -18,7 +18,7 @@ func decodeEntry(line []byte) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	return RecordedEntry(event)
+	return recordedEntry(event)
 }
 
 // scanEntry is quick, and reads only lines that look as appendLine makes them.

@@ -122,15 +122,24 @@ func TestRecordedEntryKeepsWhatWasRecorded(t *testing.T) {
 		`"granted":true,"bypassed":false,"manager":null,"user_id":null,"user":"nobody","permissions":[],"metadata":{"password":"open","size":1.50},"sanitized":["user:utf8"]}`)
 	var event PermissionAuditEvent
 	require.NoError(t, event.UnmarshalJSON(line))
-	entry, err := RecordedEntry(event)
-	require.NoError(t, err)
+	entry := RecordedEntry(event)
 	require.Equal(t, line, entry.AppendJSON(nil), "nothing is redacted or added")
 
 	event.ID = EventID{}
-	entry, err = RecordedEntry(event)
-	require.NoError(t, err)
+	entry = RecordedEntry(event)
 	require.True(t, entry.ID.IsZero(), "an id that is made up would be another one each time")
+}
 
-	_, err = RecordedEntry(PermissionAuditEvent{})
-	require.ErrorIs(t, err, ErrInvalidEvent)
+func TestRecordedEntryTakesEveryAction(t *testing.T) {
+	for _, action := range []string{"", strings.Repeat("x", MaxActionBytes+1), "\x1b" + strings.Repeat("é", 100)} {
+		line := []byte(strings.Replace(entryLine, `"action":"update"`, `"action":`+string(appendQuoted(nil, action)), 1))
+		require.Contains(t, entryLine, `"action":"update"`)
+		var event PermissionAuditEvent
+		require.NoError(t, event.UnmarshalJSON(line))
+		entry := RecordedEntry(event)
+		require.Equal(t, Action(action), entry.Action)
+		require.Equal(t, string(line), string(entry.AppendJSON(nil)))
+		_, err := decodeEntry(line)
+		require.ErrorIs(t, err, ErrInvalidEvent, "it cannot be recorded again")
+	}
 }

@@ -49,9 +49,22 @@ func NewEntry(ctx context.Context, event PermissionAuditEvent) (Entry, error) {
 
 // RecordedEntry encodes an event that was read from a log, for a program that copies or
 // prints it as it is. Nothing is redacted, since that was done when it was recorded, and
-// an event without id stays without: it would have another one each time. Its error
-// wraps ErrInvalidEvent.
-func RecordedEntry(event PermissionAuditEvent) (Entry, error) {
+// an event without id stays without: it would have another one each time. Nor is its
+// action refused, however long or short: another program may have written the log.
+func RecordedEntry(event PermissionAuditEvent) Entry {
+	entry, err := recordedEntry(event)
+	if err != nil { // nothing but the action is ever refused
+		action := valid(string(event.Action))
+		event.Action = ActionRead
+		entry, _ = recordedEntry(event)
+		entry.Action = Action(action)
+	}
+	return entry
+}
+
+// recordedEntry does so for an event that is to be recorded again. Its error wraps
+// ErrInvalidEvent.
+func recordedEntry(event PermissionAuditEvent) (Entry, error) {
 	e := newEncoder()
 	defer e.free()
 	if err := e.encode(context.Background(), &event, NoRedaction); err != nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/permaudit/audit/analysis"
@@ -16,7 +18,7 @@ type grouped struct {
 	most     natural // --max
 	limit    natural
 	analyze  func(ctx context.Context, source query.Source, f query.Filter, by ...string) (*analysis.Report, error)
-	conflict func(f query.Filter) error // which filters make no sense
+	conflict func(f *filterFlags, changed func(name string) bool) error // which filters make no sense
 }
 
 func (v *invocation) newDenied() *cobra.Command {
@@ -27,16 +29,20 @@ func (v *invocation) newDenied() *cobra.Command {
 checks of the same key there were, denied or not, and how many users were denied. Groups
 with most users come first.
 
---max is for alerts: the exit code is 1 if a group has more denied events.`,
+--max is for alerts: only the groups with more denied events are printed, and the exit code
+is 1 if there is one.`,
 		Example: `  permaudit denied --since 7d
   permaudit denied --by manager,attribute,metadata.deployment -o csv
   permaudit denied --since 24h --manager Invoice --max 100`,
 	}
 	return v.addGrouped(command, &grouped{
-		measure: "denied", by: dimensions{[]string{"manager", "attribute"}}, analyze: analysis.Denied,
-		conflict: func(f query.Filter) error {
-			if f.Granted == query.Yes {
+		measure: "denied", by: dimensions{names: []string{"manager", "attribute"}}, analyze: analysis.Denied,
+		conflict: func(f *filterFlags, changed func(string) bool) error {
+			switch {
+			case changed("granted") && f.granted:
 				return usagef("denied counts denied events: leave --granted away")
+			case changed("denied") && !f.denied:
+				return usagef("denied counts denied events: leave --denied=false away")
 			}
 			return nil
 		},
@@ -50,14 +56,15 @@ func (v *invocation) newBypasses() *cobra.Command {
 		Long: `bypasses groups the events in which a superuser skipped the rules, and says of each group
 how many there were, and how many checks of the same key there were.
 
---max is for alerts: the exit code is 1 if a group has more bypassed events.`,
+--max is for alerts: only the groups with more bypassed events are printed, and the exit
+code is 1 if there is one.`,
 		Example: `  permaudit bypasses --since 7d
   permaudit bypasses --by user,day --max 20`,
 	}
 	return v.addGrouped(command, &grouped{
-		measure: "bypassed", by: dimensions{[]string{"user", "manager"}}, analyze: analysis.Bypasses,
-		conflict: func(f query.Filter) error {
-			if f.Bypassed == query.No {
+		measure: "bypassed", by: dimensions{names: []string{"user", "manager"}}, analyze: analysis.Bypasses,
+		conflict: func(f *filterFlags, changed func(string) bool) error {
+			if changed("bypassed") && !f.bypassed {
 				return usagef("bypasses counts bypassed events: leave --bypassed=false away")
 			}
 			return nil
@@ -72,7 +79,7 @@ func (v *invocation) addGrouped(command *cobra.Command, g *grouped) *cobra.Comma
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		filter, err := v.filter.query(command)
 		if err == nil {
-			err = g.conflict(filter)
+			err = g.conflict(&v.filter, command.Flags().Changed)
 		}
 		if err != nil {
 			return err
@@ -80,8 +87,8 @@ func (v *invocation) addGrouped(command *cobra.Command, g *grouped) *cobra.Comma
 		return v.group(command.Context(), filter, g)
 	}
 	flags := command.Flags()
-	flags.Var(&g.by, "by", "group by some of "+strings.Join(query.Dimensions(), ", "))
-	flags.Var(&g.most, "max", "exit code 1 if a group has more "+g.measure+" events")
+	flags.Var(&g.by, "by", "group by some of "+strings.Join(query.Dimensions(), ", ")+"\n(repeats add up)")
+	flags.Var(&g.most, "max", "only groups with more "+g.measure+" events; exit code 1 if there is one")
 	flags.Lookup("max").DefValue = ""
 	flags.VarP(&g.limit, "limit", "n", "print at most so many groups; 0: all\n(default 50 in tables, else 0)")
 	flags.Lookup("limit").DefValue = ""
@@ -107,6 +114,10 @@ func (v *invocation) group(ctx context.Context, filter query.Filter, g *grouped)
 	if err != nil {
 		return err
 	}
+	none := len(report.Groups) == 0
+	if g.most.set {
+		report.Groups = slices.DeleteFunc(report.Groups, func(group analysis.Group) bool { return group.Events <= *g.most.into })
+	}
 	format := v.format()
 	if !g.limit.set && (format == formatTable || format == formatWide) {
 		*g.limit.into = defaultGroups
@@ -116,8 +127,11 @@ func (v *invocation) group(ctx context.Context, filter query.Filter, g *grouped)
 	if err := v.writeReport(report, g.measure, most); err != nil && !isClosed(err) {
 		return err
 	}
-	if len(report.Groups) == 0 {
+	switch {
+	case none:
 		v.note("note: no event is %s", g.measure)
+	case len(report.Groups) == 0:
+		v.note("note: no group has more than %s %s events", g.most.String(), g.measure)
 	}
 	if most > 0 && len(report.Groups) > most {
 		v.note("note: %s left out; --limit 0 prints all", count(int64(len(report.Groups)-most), "more group is", "more groups are"))
@@ -133,14 +147,11 @@ func (v *invocation) group(ctx context.Context, filter query.Filter, g *grouped)
 // mostAlerts is how many groups an alert names.
 const mostAlerts = 20
 
-// alert reports the groups with more events than --max.
+// alert reports the groups, which have more events than --max.
 func (v *invocation) alert(report *analysis.Report, g *grouped) error {
-	over := 0
-	for _, group := range report.Groups {
-		if group.Events <= *g.most.into {
-			continue
-		}
-		if over++; over <= mostAlerts {
+	over := len(report.Groups)
+	for i, group := range report.Groups {
+		if i < mostAlerts {
 			v.tell("permaudit: finding: " + describe(report.By, group.Key) + ": " + number(group.Events) + " " + g.measure + ", more than --max " + g.most.String())
 		}
 	}
@@ -153,13 +164,13 @@ func (v *invocation) alert(report *analysis.Report, g *grouped) error {
 	return errFinding
 }
 
-// describe names a group.
+// describe names a group. A value in quotes is no null.
 func describe(by, key []string) string {
 	parts := make([]string, len(by))
 	for i, name := range by {
-		value := key[i]
-		if value == "" {
-			value = "null"
+		value := "null"
+		if key[i] != "" {
+			value = strconv.Quote(key[i])
 		}
 		parts[i] = name + "=" + value
 	}

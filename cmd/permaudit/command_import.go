@@ -14,14 +14,15 @@ func (v *invocation) newImport() *cobra.Command {
 		Use:   "import",
 		Short: "Copy events into a database or a file",
 		Long: `import copies the events that the flags select from the sources into a table or a log,
-which is created if it is missing: a migration, or the loading of a spool or of dead
+which is created if it is missing (its directory is not): a migration, or the loading of a spool or of dead
 letters. Gaps are copied too. Nothing is changed or redacted.
 
 An event that is there already, by its id, is not added: a second import adds nothing.
 An event without id gets one that is derived from its line, and from how many equal lines
 came before it in this import.
 
-What the database refuses for good is reported and left out; the exit code is 4 then.`,
+What cannot be recorded (an action that is empty or has more than 32 bytes), and what the
+database refuses for good, is reported and left out; the exit code is 4 then.`,
 		Example: `  permaudit import --from 'logs/*.log' --to 'sqlite:audit.db?table_name=decisions'
   permaudit import --from permission.spool.dead --to postgres://audit@db/app
   permaudit import --from sqlite:audit.db --since 30d --to recent.log`,
@@ -77,10 +78,10 @@ func (v *invocation) importTo(ctx context.Context, to string, filter query.Filte
 		return err
 	}
 	stop()
-	refused := destination.refused()
+	foreign, dead := destination.refused()
 	v.note("%s read, %d added, %d there already, %d refused, %s skipped", count(c.read, "event", "events"),
-		c.added-refused, c.there, refused, count(source.damaged, "damaged line", "damaged lines"))
-	if refused > 0 {
+		c.added-dead, c.there, foreign+dead, count(source.damaged, "damaged line", "damaged lines"))
+	if foreign+dead > 0 {
 		return errTold
 	}
 	return nil

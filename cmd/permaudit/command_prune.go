@@ -18,7 +18,8 @@ func (v *invocation) newPrune() *cobra.Command {
 		Use:   "prune",
 		Short: "Delete what is older than --older-than",
 		Long: `prune deletes old events: rows of databases, and whole rotated files beside the log that
---from names, if all their events are older. Lines of files are never deleted, nor is the
+--from names, if all their events are older: those of the library (app-<time>.log) and of
+logrotate (app.log.1, app.log.2.gz). Lines of files are never deleted, nor is the
 log itself.
 
 It says what it will delete and asks; with --yes it does not ask.`,
@@ -69,7 +70,9 @@ func (v *invocation) prune(ctx context.Context, before time.Time, yes bool) erro
 		all = append(all, found...)
 	}
 	if len(all) == 0 {
-		v.note("nothing is older than %s", before.Format(time.RFC3339))
+		for _, spec := range specs {
+			v.noteNothingOld(spec, before)
+		}
 		return nil
 	}
 	if !yes {
@@ -88,6 +91,16 @@ func (v *invocation) prune(ctx context.Context, before time.Time, yes bool) erro
 		}
 	}
 	return nil
+}
+
+// noteNothingOld says what was looked for in a source.
+func (v *invocation) noteNothingOld(spec string, before time.Time) {
+	at := before.Format(time.RFC3339)
+	if path, isFile := query.FilePath(spec); isFile {
+		v.note("no rotated file of %s is wholly older than %s; lines of the log itself are never deleted", path, at)
+		return
+	}
+	v.note("no row of %s is older than %s", placeOf(spec), at)
 }
 
 // ask asks whether to delete.

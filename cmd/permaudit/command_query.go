@@ -52,6 +52,7 @@ func (v *invocation) printEvents(command *cobra.Command, filter query.Filter) (e
 	defer source.close(&err)
 	v.noteGivenWindow(filter)
 	writer := v.newEventWriter(false)
+	none := true
 	for event, err := range source.Events(ctx, filter) {
 		switch {
 		case isDamage(err):
@@ -59,10 +60,17 @@ func (v *invocation) printEvents(command *cobra.Command, filter query.Filter) (e
 			_ = writer.flush() // what was read is worth printing; the first error counts
 			return err
 		default:
+			none = false
 			if err := writer.write(&event); err != nil {
 				return err
 			}
 		}
 	}
+	if none {
+		v.note(noMatch)
+	}
 	return writer.flush()
 }
+
+// noMatch says why nothing is printed.
+const noMatch = "note: no event matches"

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/query"
@@ -17,10 +19,12 @@ func (v *invocation) newTail() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "tail",
 		Short: "Print the last events, -f follows",
-		Long: `tail prints the events that arrived last, in the order of arrival.
+		Long: `tail prints the events that arrived last, in the order of arrival; they are held in
+memory, so more than 16384 are for query --limit.
 
 With -f it goes on, and prints each event that arrives, also when the log is rotated or
-truncated, until it is interrupted. A file that is not there yet is waited for.`,
+truncated, until it is interrupted. It follows one source: the path of a log, which is waited for if it
+is not there yet, or a database.`,
 		Example: `  permaudit tail -n 20
   permaudit tail -f --denied --from /var/log/app/permission.log`,
 		Args: arguments(0, ""),
@@ -35,11 +39,14 @@ truncated, until it is interrupted. A file that is not there yet is waited for.`
 			return v.tail(command.Context(), filter, int(lines))
 		},
 	}
-	command.Flags().VarP(&natural{into: &lines}, "lines", "n", "how many events")
+	command.Flags().VarP(&natural{into: &lines, most: mostLines}, "lines", "n", "how many events, at most "+strconv.Itoa(mostLines))
 	command.Flags().BoolVarP(&follow, "follow", "f", false, "print what arrives from now on, too")
 	v.addCommon(command)
 	return command
 }
+
+// mostLines bounds the memory: all of them are held at once.
+const mostLines = 16_384
 
 // tail prints the last events.
 func (v *invocation) tail(ctx context.Context, filter query.Filter, lines int) (err error) {
@@ -63,6 +70,9 @@ func (v *invocation) tail(ctx context.Context, filter query.Filter, lines int) (
 				events = append(events, event)
 			}
 		}
+	}
+	if lines > 0 && len(events) == 0 {
+		v.note(noMatch)
 	}
 	writer := v.newEventWriter(false)
 	for _, event := range slices.Backward(events) {
@@ -98,17 +108,30 @@ func (v *invocation) follow(ctx context.Context, filter query.Filter, lines int)
 	return nil
 }
 
-// openFollowed opens the sources. A single file may come later.
+// openFollowed opens the one source. A file may come later.
 func (v *invocation) openFollowed(ctx context.Context) (*openSource, error) {
 	specs, err := v.specs()
 	if err != nil {
 		return nil, err
 	}
-	if path, isFile := query.FilePath(specs[0]); isFile && path != "-" && path != "" && len(specs) == 1 {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !isPattern(path) {
+	path, isFile := query.FilePath(specs[0])
+	if len(specs) > 1 || isFile && (path == stdinSpec || isPattern(path)) {
+		return nil, usagef("tail -f follows one source: the path of a log, sqlite:..., postgres://...; got %s", strings.Join(quoted(specs), " "))
+	}
+	if isFile {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			v.note("note: waiting for %s", path)
 			return &openSource{handle: query.NewHandle(query.Files(path), nil), invocation: v}, nil
 		}
 	}
 	return v.open(ctx)
+}
+
+// quoted are the names of sources, without passwords.
+func quoted(specs []string) []string {
+	names := make([]string, len(specs))
+	for i, spec := range specs {
+		names[i] = strconv.Quote(placeOf(spec))
+	}
+	return names
 }

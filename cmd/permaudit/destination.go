@@ -20,7 +20,8 @@ type destination struct {
 	// known returns those of ids whose events are there already.
 	known   func(ctx context.Context, ids []audit.EventID) ([]audit.EventID, error)
 	trouble *trouble
-	failed  bool // it was given up: what is not written is left out
+	failed  bool  // it was given up: what is not written is left out
+	foreign int64 // events that no logger of ours would have written
 }
 
 // recorder is what the loggers of files and of databases have in common.
@@ -56,7 +57,12 @@ func (d *destination) add(ctx context.Context, batch []audit.PermissionAuditEven
 				continue
 			}
 			skip[batch[i].ID] = true
-			if err := d.logger.Record(ctx, batch[i]); err != nil {
+			err := d.logger.Record(ctx, batch[i])
+			switch {
+			case errors.Is(err, audit.ErrInvalidEvent):
+				d.refuse(&batch[i], err)
+				continue
+			case err != nil:
 				return err
 			}
 			added++
@@ -92,9 +98,22 @@ func (d *destination) patiently(ctx context.Context, f func(context.Context) err
 	return err
 }
 
-// refused is how many events the destination refused for good.
-func (d *destination) refused() int64 {
-	return int64(d.logger.Stats().DeadLettered) //nolint:gosec // G115: as many as were read
+// mostNamed is how many of the same faults are told one by one.
+const mostNamed = 20
+
+// refuse reports an event that cannot be recorded, and counts it.
+func (d *destination) refuse(event *audit.PermissionAuditEvent, err error) {
+	switch d.foreign++; {
+	case d.foreign <= mostNamed:
+		d.trouble.invocation.tell("permaudit: event " + event.ID.String() + " of " + moment(event.Timestamp) + " is refused: " + oneLine(err.Error()))
+	case d.foreign == mostNamed+1:
+		d.trouble.invocation.tell("permaudit: more such events are refused, and only counted")
+	}
+}
+
+// refused is how many events could not be recorded, or were refused for good.
+func (d *destination) refused() (foreign, dead int64) {
+	return d.foreign, int64(d.logger.Stats().DeadLettered) //nolint:gosec // G115: as many as were read
 }
 
 // lastWrite is how long the end of the writing may take: everything was flushed.

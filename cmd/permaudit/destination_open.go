@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/permaudit/audit"
@@ -23,7 +25,15 @@ type store interface {
 // openDestination opens what --to names, and creates it if it is missing.
 func (v *invocation) openDestination(ctx context.Context, to string) (*destination, error) {
 	t := &trouble{invocation: v, patience: giveUp}
-	if path, isFile := query.FilePath(to); isFile {
+	path, isFile := query.FilePath(to)
+	if !isFile && scheme(to) == "sqlite" {
+		place, _ := parseTable(to)
+		path = place.database
+	}
+	if err := checkDirectory(path); err != nil {
+		return nil, err
+	}
+	if isFile {
 		return openLog(ctx, path, t)
 	}
 	table, err := openStore(ctx, to)
@@ -38,6 +48,16 @@ func (v *invocation) openDestination(ctx context.Context, to string) (*destinati
 		return nil, errors.Join(err, table.Close())
 	}
 	return &destination{logger: logger, known: table.Known, trouble: t}, nil
+}
+
+// checkDirectory refuses a destination in a directory that does not exist: it may be a
+// slip of the pen.
+func checkDirectory(path string) error {
+	directory := filepath.Dir(path)
+	if _, err := os.Stat(directory); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write %s: there is no directory %s: create it first", path, directory)
+	}
+	return nil
 }
 
 // writable is a table that may be changed.

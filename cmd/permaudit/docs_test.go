@@ -45,12 +45,22 @@ func quickstart(t *testing.T) string {
 // returns ends with the exit code, if there is nothing else or something was found.
 func shell(t *testing.T, directory, text string, env ...string) string {
 	t.Helper()
+	result := runShell(t, directory, text, env...)
+	require.LessOrEqual(t, result.code, exitFinding, "%s: %s", text, result.err)
+	if result.code != 0 || result.out == "" {
+		return fmt.Sprintf("%sexit %d\n", result.out, result.code)
+	}
+	return result.out
+}
+
+func runShell(t *testing.T, directory, text string, env ...string) outcome {
+	t.Helper()
 	program, err := os.Executable()
 	require.NoError(t, err)
 	bin := t.TempDir()
 	script := "#!/bin/sh\n" + asCommand + "=1 GORACE=atexit_sleep_ms=0 exec " + program + " \"$@\"\n"
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "permaudit"), []byte(script), 0o700))
-	command := exec.CommandContext(t.Context(), "sh", "-c", text)
+	command := exec.CommandContext(t.Context(), "bash", "-c", text)
 	command.Dir = directory
 	command.Env = append(append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), fromVariable+"="), env...)
 	var wrong strings.Builder
@@ -60,12 +70,7 @@ func shell(t *testing.T, directory, text string, env ...string) string {
 	if err != nil {
 		require.ErrorAs(t, err, &exit, "%s", wrong.String())
 	}
-	code := command.ProcessState.ExitCode()
-	require.LessOrEqual(t, code, exitFinding, "%s: %s", text, wrong.String())
-	if code != 0 || len(out) == 0 {
-		return fmt.Sprintf("%sexit %d\n", out, code)
-	}
-	return string(out)
+	return outcome{command.ProcessState.ExitCode(), string(out), wrong.String()}
 }
 
 // alike takes from an output what is another each time: times, ids, and how wide the
@@ -106,6 +111,22 @@ func TestTheCommandsOfTheDocsSayWhatTheDocsSay(t *testing.T) {
 		}
 		require.Equal(t, commands, run, page)
 	}
+}
+
+func TestNoAlertOfTheDocsTakesAMissingLogForAGoodOne(t *testing.T) {
+	recipes := 0
+	for _, b := range blocksOf(t, "../../docs/alerts.md") {
+		if b.language != "sh" {
+			continue
+		}
+		recipes++
+		result := runShell(t, t.TempDir(), b.text, fromVariable+"=missing.log")
+		require.NotZero(t, result.code, "%s: %s", b.text, result.out)
+		if !strings.Contains(b.text, "jq") {
+			require.Equal(t, exitTrouble, result.code, "%s: %s", b.text, result.err)
+		}
+	}
+	require.Equal(t, 7, recipes)
 }
 
 func TestTheSQLForDuckDBOfTheDocsSaysWhatTheDocsSay(t *testing.T) {

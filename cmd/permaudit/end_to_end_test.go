@@ -171,6 +171,7 @@ func TestWhatIsImportedGivesTheSameAnswers(t *testing.T) {
 		require.NoError(t, err, "%v: %s", args, wrong.String())
 		return string(out)
 	}
+	require.NoError(t, os.Mkdir(filepath.Join(directory, "copy"), 0o700))
 	destinations := []string{"sqlite:" + filepath.Join(directory, "copy.db"), filepath.Join(directory, "copy", "copy.log")}
 	if len(specs) == 3 {
 		destinations = append(destinations, postgresTable(t))

@@ -56,6 +56,9 @@ func (f *filterFlags) query(command *cobra.Command) (query.Filter, error) {
 		granted = denied
 	}
 	filter.Granted, filter.Bypassed = granted, choiceOf(changed("bypassed"), f.bypassed)
+	if now := *f.since.now; filter.Since.After(now) {
+		return filter, usagef("--since %q: it is in the future, now is %s", f.since.text, now.Format(time.RFC3339))
+	}
 	if !filter.Since.IsZero() && !filter.Until.IsZero() && !filter.Since.Before(filter.Until) {
 		return filter, usagef("no time is between --since %s and --until %s: --since must be before --until", f.since.text, f.until.text)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
@@ -22,7 +23,7 @@ func (c *choice) String() string { return *c.into }
 
 func (c *choice) Set(value string) error {
 	if !slices.Contains(c.values, value) {
-		return errors.New("want one of " + strings.Join(c.values, ", "))
+		return errors.New(c.want())
 	}
 	*c.into = value
 	return nil
@@ -30,9 +31,27 @@ func (c *choice) Set(value string) error {
 
 func (c *choice) Type() string { return "word" }
 
+func (c *choice) want() string { return "want one of " + strings.Join(c.values, ", ") }
+
+// wanter is a flag that says what it accepts.
+type wanter interface{ want() string }
+
+// sources is the flag --from; each use adds one, which may have any character in it.
+type sources []string
+
+func (s *sources) String() string { return strings.Join(*s, " ") }
+
+func (s *sources) Set(spec string) error {
+	*s = append(*s, spec)
+	return nil
+}
+
+func (s *sources) Type() string { return "source" }
+
 // natural is a flag that counts something.
 type natural struct {
 	into *int64
+	most int64 // 0: mostNatural
 	set  bool
 }
 
@@ -40,8 +59,8 @@ func (n *natural) String() string { return strconv.FormatInt(*n.into, 10) }
 
 func (n *natural) Set(value string) error {
 	number, err := strconv.ParseInt(value, 10, 64)
-	if err != nil || number < 0 || number > mostNatural {
-		return errors.New("want a whole number from 0 to " + strconv.Itoa(mostNatural))
+	if err != nil || number < 0 || number > n.limit() {
+		return errors.New(n.want())
 	}
 	*n.into, n.set = number, true
 	return nil
@@ -49,23 +68,33 @@ func (n *natural) Set(value string) error {
 
 func (n *natural) Type() string { return "number" }
 
+func (n *natural) limit() int64 { return cmp.Or(n.most, mostNatural) }
+
+func (n *natural) want() string { return "want a whole number from 0 to " + number(n.limit()) }
+
 // mostNatural fits an int on every system.
 const mostNatural = 1<<31 - 1
 
 // dimensions is the flag --by.
-type dimensions struct{ names []string }
+type dimensions struct {
+	names []string
+	set   bool // the names are those of the user
+}
 
 func (d *dimensions) String() string { return strings.Join(d.names, ",") }
 
 func (d *dimensions) Set(value string) error {
 	var names []string
+	if d.set { // again: they add up
+		names = slices.Clone(d.names)
+	}
 	for name := range strings.SplitSeq(value, ",") {
 		names = append(names, strings.TrimSpace(name))
 	}
 	if err := query.CheckDimensions(names); err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "query: "))
 	}
-	d.names = names
+	d.names, d.set = names, true
 	return nil
 }
 

@@ -26,7 +26,7 @@ func TestGroupsHaveTheShapeOfTheContract(t *testing.T) {
 			[]string{"denied", "--by", "user, action"},
 		},
 		{
-			`{"user":"42","manager":"Invoice","bypassed":1,"checks":1,"users":1,"first":"2026-11-23T07:49:20.123456Z","last":"2026-11-23T07:49:20.123456Z"}` + "\n",
+			`{"user":"42","manager":"Invoice","bypassed":1,"checks":1,"first":"2026-11-23T07:49:20.123456Z","last":"2026-11-23T07:49:20.123456Z"}` + "\n",
 			[]string{"bypasses"},
 		},
 	} {
@@ -54,13 +54,13 @@ func TestMaxIsAnAlert(t *testing.T) {
 		want string
 	}{
 		{[]string{"denied", "--max", "2"}, 0, ""},
-		{[]string{"denied", "--max", "1"}, 1, "permaudit: finding: manager=Project attribute=status: 2 denied, more than --max 1\n"},
+		{[]string{"denied", "--max", "1"}, 1, "permaudit: finding: manager=\"Project\" attribute=\"status\": 2 denied, more than --max 1\n"},
 		{
 			[]string{"denied", "--max", "0", "--limit", "1"},
 			1,
-			"permaudit: finding: manager=Project attribute=status: 2 denied, more than --max 0\npermaudit: finding: manager=a\\x1b attribute=status: 1 denied, more than --max 0\n",
+			"permaudit: finding: manager=\"Project\" attribute=\"status\": 2 denied, more than --max 0\npermaudit: finding: manager=\"a\\x1b\" attribute=\"status\": 1 denied, more than --max 0\n",
 		},
-		{[]string{"bypasses", "--max", "0"}, 1, "permaudit: finding: user=42 manager=Invoice: 1 bypassed, more than --max 0\n"},
+		{[]string{"bypasses", "--max", "0"}, 1, "permaudit: finding: user=\"42\" manager=\"Invoice\": 1 bypassed, more than --max 0\n"},
 		{[]string{"bypasses", "--max", "1"}, 0, ""},
 	} {
 		result := c.run(append(row.args, "-q")...)
@@ -123,4 +123,37 @@ func TestNotesSayWhatAnAnswerIsWorth(t *testing.T) {
 	}
 	require.Regexp(t, `^permission\.log:3: .*\npermission\.log:2: .*\nnote: 2 lines were damaged and left out\n$`, c.run("query").err)
 	require.Contains(t, c.run("stats", "--until", "2026-11-24").err, "window: the beginning to 2026-11-24T00:00:00Z\n")
+}
+
+func TestMaxPrintsOnlyTheGroupsAboveIt(t *testing.T) {
+	c := inNewDirectory(t)
+	c.write("permission.log", log(t, append(events(), event(6, func(e *audit.PermissionAuditEvent) { e.Granted, e.Manager = false, "" }))...))
+	for _, format := range []string{"table", "wide", "json", "csv"} {
+		result := c.run("denied", "--max", "1", "-o", format)
+		require.Equal(t, exitFinding, result.code)
+		require.Equal(t, c.ok("denied", "--manager", "Project", "-o", format), result.out, "the other group is not above it")
+	}
+	result := c.run("denied", "--max", "2", "-o", "table")
+	require.Empty(t, result.out)
+	require.Contains(t, result.err, "note: no group has more than 2 denied events\n")
+	require.Equal(t, outcome{}, c.run("denied", "--max", "2", "-o", "table", "-q"), "cron has nothing to mail")
+	require.Contains(t, c.run("denied", "--max", "0").err, `manager=null attribute="status"`)
+}
+
+func TestRepeatedColumnsAddUp(t *testing.T) {
+	c := inNewDirectory(t)
+	c.write("permission.log", log(t, events()...))
+	require.Equal(t, c.ok("denied", "--by", "manager,user,day"), c.ok("denied", "--by", "manager", "--by", "user,day"))
+	require.Contains(t, c.ok("bypasses", "--by", "day"), `{"day":`, "the default is replaced")
+}
+
+func TestMuchDamageIsOnlyCounted(t *testing.T) {
+	c := inNewDirectory(t)
+	c.write("permission.log", log(t, event(1, nil))+strings.Repeat("garbage\n", 25))
+	for _, command := range []string{"query", "denied"} {
+		said := c.run(command).err
+		require.Equal(t, mostNamed, strings.Count(said, "permission.log:"), said)
+		require.Contains(t, said, "note: more lines are damaged, and only counted\n")
+		require.Contains(t, said, "note: 25 lines were damaged and left out\n")
+	}
 }

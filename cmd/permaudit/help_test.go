@@ -78,6 +78,13 @@ func TestTheShellCompletes(t *testing.T) {
 	}
 }
 
+func TestTheHelpNamesWhatFlagsTake(t *testing.T) {
+	c := inNewDirectory(t)
+	require.Contains(t, c.ok("query", "--help"), "--from source ")
+	require.Equal(t, c.ok("completion"), c.ok("completion", "--help"), "without a shell there is help")
+	require.Equal(t, c.ok("completion", "bash", "--help"), c.ok("help", "completion", "bash"))
+}
+
 func TestVersionIsPrinted(t *testing.T) {
 	c := inNewDirectory(t)
 	out := c.ok("version")

@@ -30,9 +30,7 @@ func (c *copying) copy(ctx context.Context, events iter.Seq2[audit.PermissionAud
 		}
 		c.read++
 		if event.ID.IsZero() {
-			if event.ID, err = c.ids.id(event); err != nil {
-				return err
-			}
+			event.ID = c.ids.id(event)
 		}
 		c.batch = append(c.batch, event)
 		if len(c.batch) == batchEvents {

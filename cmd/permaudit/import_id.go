@@ -19,11 +19,8 @@ type idMaker struct {
 func newIDMaker() *idMaker { return &idMaker{seen: make(map[[16]byte]uint32)} }
 
 // id returns the id for the next event without one.
-func (m *idMaker) id(event audit.PermissionAuditEvent) (audit.EventID, error) {
-	entry, err := audit.RecordedEntry(event)
-	if err != nil {
-		return audit.EventID{}, err
-	}
+func (m *idMaker) id(event audit.PermissionAuditEvent) audit.EventID {
+	entry := audit.RecordedEntry(event)
 	m.line = entry.AppendJSON(m.line[:0])
 	sum := sha256.Sum256(m.line)
 	key := [16]byte(sum[:16])
@@ -37,5 +34,5 @@ func (m *idMaker) id(event audit.PermissionAuditEvent) (audit.EventID, error) {
 	copy(id[:6], millis[2:])
 	id[6] = 0x70 | id[6]&0x0f // version 7
 	id[8] = 0x80 | id[8]&0x3f // the variant of RFC 9562
-	return id, nil
+	return id
 }

@@ -25,7 +25,7 @@ func copied(t *testing.T) string {
 
 func TestImportCopiesEverythingOnce(t *testing.T) {
 	for name, to := range map[string]string{
-		"sqlite": "sqlite:audit.db?table_name=decisions", "file": "made/copy.log", "postgres": "postgres",
+		"sqlite": "sqlite:audit.db?table_name=decisions", "file": "copy.log", "postgres": "postgres",
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := inNewDirectory(t)
@@ -81,9 +81,7 @@ func readLines(t *testing.T, path string) []audit.PermissionAuditEvent {
 
 func lineOf(t *testing.T, e audit.PermissionAuditEvent) string {
 	t.Helper()
-	line, err := appendEvent(nil, &e)
-	require.NoError(t, err)
-	return string(line)
+	return string(appendEvent(nil, &e))
 }
 
 func read(t *testing.T, path string) string {
@@ -159,8 +157,7 @@ func TestIDsDependOnTheLineAndItsOccurrence(t *testing.T) {
 		m := newIDMaker()
 		for _, e := range events {
 			e.ID = audit.EventID{}
-			id, err := m.id(e)
-			require.NoError(t, err)
+			id := m.id(e)
 			require.Equal(t, byte(7), id[6]>>4)
 			require.Equal(t, byte(2), id[8]>>6)
 			all = append(all, id)
@@ -177,4 +174,45 @@ func TestIDsDependOnTheLineAndItsOccurrence(t *testing.T) {
 	require.Zero(t, made(old)[0].Time().UnixMilli())
 	// Ids that were given out once must not change, or a second import would add everything.
 	require.Equal(t, "01a2075f-abbb-7269-9306-737cc55103c7", first[0].String())
+}
+
+func TestImportRefusesForeignActionsAndGoesOn(t *testing.T) {
+	for _, to := range []string{"copy.log", "sqlite:audit.db"} {
+		c := inNewDirectory(t)
+		const foreign = `{"timestamp": "2026-11-23T07:46:20Z", "action": "", "attributes": [], "granted": true, "manager": "X", "metadata": null}` + "\n"
+		c.write("permission.log", log(t, event(1, nil), event(2, func(e *audit.PermissionAuditEvent) { e.Action = audit.Action(strings.Repeat("x", 33)) }))+
+			foreign+log(t, event(4, nil)))
+		result := c.run("import", "--to", to)
+		require.Equal(t, exitTrouble, result.code)
+		require.Contains(t, result.err, "permaudit: event 019a0000-0000-7000-8000-000000000002 of 2026-11-23T07:48:20.123456Z is refused: ")
+		require.Contains(t, result.err, "has 33 bytes, want 1 to 32\n")
+		require.Contains(t, result.err, " of 2026-11-23T07:46:20.000000Z is refused: ")
+		require.Contains(t, result.err, "4 events read, 2 added, 0 there already, 2 refused, 0 damaged lines skipped\n")
+		require.Equal(t, []int{4, 1}, ids(t, c.ok("query", "--from", to)))
+		require.Equal(t, exitTrouble, c.run("import", "--to", to).code, "again")
+	}
+}
+
+func TestManyRefusedEventsAreOnlyCounted(t *testing.T) {
+	c := inNewDirectory(t)
+	var all []audit.PermissionAuditEvent
+	for i := range 25 {
+		all = append(all, event(i, func(e *audit.PermissionAuditEvent) { e.Action = "" }))
+	}
+	c.write("permission.log", log(t, all...))
+	said := c.run("import", "--to", "copy.log").err
+	require.Equal(t, mostNamed, strings.Count(said, " is refused: "))
+	require.Contains(t, said, "permaudit: more such events are refused, and only counted\n")
+	require.Contains(t, said, ", 25 refused,")
+}
+
+func TestImportMakesNoDirectory(t *testing.T) {
+	c := inNewDirectory(t)
+	c.write("permission.log", log(t, events()...))
+	for _, to := range []string{"made/up/copy.log", "sqlite:made/up/audit.db"} {
+		result := c.run("import", "--to", to)
+		require.Equal(t, exitTrouble, result.code)
+		requireOneLine(t, result, "there is no directory made/up: create it first", nil)
+		require.NoDirExists(t, "made")
+	}
 }

@@ -18,10 +18,10 @@ type invocation struct {
 	getenv         func(string) string
 	now            time.Time // to which relative times refer
 
-	quiet    bool     // no notes
-	color    string   // auto, always, never
-	from     []string // the sources; none: see specs
-	output   string   // a format; "": by what the output is
+	quiet    bool    // no notes
+	color    string  // auto, always, never
+	from     sources // none: see specs
+	output   string  // a format; "": by what the output is
 	filter   filterFlags
 	progress *progress // nil: there is none
 }

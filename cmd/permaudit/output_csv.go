@@ -28,10 +28,7 @@ var csvColumns = []string{
 }
 
 func (w *csvEvents) write(event *audit.PermissionAuditEvent) error {
-	entry, err := audit.RecordedEntry(*event)
-	if err != nil {
-		return err
-	}
+	entry := audit.RecordedEntry(*event)
 	if err := w.writeHeader(); err != nil {
 		return err
 	}
@@ -39,7 +36,7 @@ func (w *csvEvents) write(event *audit.PermissionAuditEvent) error {
 	if !entry.ID.IsZero() {
 		id = entry.ID.String()
 	}
-	err = w.csv.Write([]string{
+	err := w.csv.Write([]string{
 		id, moment(entry.Timestamp), cell(string(entry.Action)), jsonCell(entry.Attributes), strconv.FormatBool(entry.Granted),
 		strconv.FormatBool(entry.Bypassed), cell(entry.Manager), cell(entry.UserID), cell(entry.User), jsonCell(entry.Permissions),
 		jsonCell(entry.Metadata), jsonCell(entry.Sanitized),

@@ -17,10 +17,7 @@ type jsonEvents struct {
 }
 
 func (w *jsonEvents) write(event *audit.PermissionAuditEvent) error {
-	var err error
-	if w.line, err = appendEvent(w.line[:0], event); err != nil {
-		return err
-	}
+	w.line = appendEvent(w.line[:0], event)
 	line := w.line
 	if !isSafe(line) {
 		w.safe = appendSafeJSON(w.safe[:0], line)
@@ -44,11 +41,8 @@ func (w *jsonEvents) flush() error { return w.Flush() }
 var noID = []byte(`{"id":"` + audit.EventID{}.String() + `"`)
 
 // appendEvent appends the line of an event that was read.
-func appendEvent(dst []byte, event *audit.PermissionAuditEvent) ([]byte, error) {
-	entry, err := audit.RecordedEntry(*event)
-	if err != nil {
-		return dst, err
-	}
+func appendEvent(dst []byte, event *audit.PermissionAuditEvent) []byte {
+	entry := audit.RecordedEntry(*event)
 	start := len(dst)
 	dst = entry.AppendJSON(dst)
 	if line := dst[start:]; event.ID.IsZero() && bytes.HasPrefix(line, noID) {
@@ -56,7 +50,7 @@ func appendEvent(dst []byte, event *audit.PermissionAuditEvent) ([]byte, error) 
 		line = append(append(line[:0], `{"id":null`...), rest...)
 		dst = dst[:start+len(line)]
 	}
-	return dst, nil
+	return dst
 }
 
 // jsonLines writes n values, one a line.

@@ -1,6 +1,16 @@
 package main
 
-import "strings"
+import (
+	"os"
+	"strings"
+)
 
-// isPattern reports whether a path is a glob.
-func isPattern(path string) bool { return strings.ContainsAny(path, "*?[") }
+// isPattern reports whether a path is a glob, as the reader has it: a file of that name
+// is none.
+func isPattern(path string) bool {
+	if !strings.ContainsAny(path, "*?[") {
+		return false
+	}
+	_, err := os.Lstat(path)
+	return err != nil
+}

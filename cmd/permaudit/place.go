@@ -61,9 +61,11 @@ func samePlace(source, destination string) bool {
 		return false
 	}
 	if fromFile {
-		paths, err := filepath.Glob(from)
-		if err != nil || len(paths) == 0 {
-			paths = []string{from}
+		paths := []string{from}
+		if isPattern(from) {
+			if found, err := filepath.Glob(from); err == nil {
+				paths = append(paths, found...)
+			}
 		}
 		for _, path := range paths {
 			if sameFile(path, to) {

@@ -12,13 +12,18 @@ import (
 // patience is how long nothing is shown: most commands are done by then.
 const patience = 500 * time.Millisecond
 
+// between is how long a bar stays as it is.
+const between = 100 * time.Millisecond
+
 // progress is the bar of a long reading. The nil progress is one that is never shown.
 type progress struct {
 	invocation *invocation
 	begun      time.Time
 
 	mu    sync.Mutex
-	bar   *progressbar.ProgressBar // nil: it is not shown
+	bar   *progressbar.ProgressBar
+	at    time.Time // when it was shown last
+	shown bool
 	ended bool
 }
 
@@ -28,9 +33,26 @@ func (v *invocation) watch(ctx context.Context) (watched context.Context, stop f
 	if v.quiet || !isTerminal(v.stderr) || v.getenv("TERM") == "dumb" {
 		return ctx, func() {}
 	}
-	p := &progress{invocation: v, begun: time.Now()}
+	p := newProgress(v)
 	v.progress = p
 	return query.ContextWithProgress(ctx, p.report), p.stop
+}
+
+// newProgress begins to measure; nothing is shown yet.
+func newProgress(v *invocation) *progress {
+	bar := progressbar.NewOptions64(-1, // how much it is, the first report says
+		progressbar.OptionSetWriter(v.stderr),
+		progressbar.OptionSetDescription("reading"),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionShowCount(), // without a total, too
+		progressbar.OptionShowTotalBytes(true),
+		progressbar.OptionUseIECUnits(true),
+		progressbar.OptionSetSpinnerChangeInterval(0), // it has no goroutine then
+		progressbar.OptionSetWidth(20),
+		progressbar.OptionClearOnFinish(),
+	)
+	bar.StartWithoutRender() // or the bytes so far would seem to be read in no time
+	return &progress{invocation: v, begun: time.Now(), bar: bar}
 }
 
 // report shows how many bytes of how many are read. It may be called concurrently.
@@ -40,26 +62,10 @@ func (p *progress) report(read, total int64) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ended {
+	if p.ended || time.Since(p.at) < between {
 		return
 	}
-	if total <= 0 {
-		total = -1 // not known
-	}
-	if p.bar == nil {
-		p.bar = progressbar.NewOptions64(total,
-			progressbar.OptionSetWriter(p.invocation.stderr),
-			progressbar.OptionSetDescription("reading"),
-			progressbar.OptionShowBytes(true),
-			progressbar.OptionShowCount(), // without a total, too
-			progressbar.OptionShowTotalBytes(true),
-			progressbar.OptionUseIECUnits(true),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionSetSpinnerChangeInterval(0), // it has no goroutine then
-			progressbar.OptionSetWidth(20),
-			progressbar.OptionClearOnFinish(),
-		)
-	}
+	p.at, p.shown = time.Now(), true
 	if total > 0 && p.bar.GetMax64() != total {
 		p.bar.ChangeMax64(total)
 	}
@@ -75,7 +81,7 @@ func (p *progress) hide() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.bar != nil {
+	if p.shown {
 		_ = p.bar.Clear()
 	}
 }
@@ -85,5 +91,5 @@ func (p *progress) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = true
-	p.bar = nil
+	p.shown = false
 }

@@ -13,8 +13,9 @@ import (
 func TestProgressIsShownAfterAWhileAndTakenAway(t *testing.T) {
 	var terminal bytes.Buffer
 	v := &invocation{stderr: &terminal}
-	p := &progress{invocation: v, begun: time.Now()}
+	p := newProgress(v)
 	v.progress = p
+	require.True(t, p.bar.IsStarted(), "the rate is that since the beginning")
 	p.report(1, 100)
 	require.Empty(t, terminal.String(), "most commands are done soon")
 
@@ -33,7 +34,8 @@ func TestProgressIsShownAfterAWhileAndTakenAway(t *testing.T) {
 
 func TestProgressOfUnknownLengthIsShownToo(t *testing.T) {
 	var terminal bytes.Buffer
-	p := &progress{invocation: &invocation{stderr: &terminal}, begun: time.Now().Add(-patience)}
+	p := newProgress(&invocation{stderr: &terminal})
+	p.begun = time.Now().Add(-patience)
 	var together sync.WaitGroup
 	for range 4 {
 		together.Go(func() { p.report(5<<20, 0) })

@@ -179,3 +179,38 @@ func TestTraceIsInOrderOfTime(t *testing.T) {
 	result := c.run("trace", "request_id=\x1b")
 	require.Equal(t, outcome{0, "", "note: no event has request_id=\\x1b\n"}, result)
 }
+
+func TestNothingFoundIsSaid(t *testing.T) {
+	c := inNewDirectory(t)
+	c.write("permission.log", log(t, events()...))
+	for _, command := range []string{"query", "tail"} {
+		require.Equal(t, outcome{0, "", noMatch + "\n"}, c.run(command, "--user", "nobody"))
+		require.NotContains(t, c.run(command).err, noMatch)
+	}
+	require.Empty(t, c.run("tail", "-n", "0").err)
+}
+
+func TestAForeignActionIsPrintedAsItIs(t *testing.T) {
+	c := inNewDirectory(t)
+	long := strings.Repeat("x", audit.MaxActionBytes+1)
+	lines := log(t, event(1, nil), event(2, func(e *audit.PermissionAuditEvent) { e.Action = "" }),
+		event(3, func(e *audit.PermissionAuditEvent) { e.Action = audit.Action(long) }), event(4, nil))
+	c.write("permission.log", lines)
+	require.Equal(t, lines, c.ok("query", "--newest=false"))
+	require.Equal(t, lines, c.ok("tail"))
+	require.Equal(t, 5, strings.Count(c.ok("query", "-o", "csv"), "\n"))
+	require.Contains(t, c.ok("query", "-o", "csv"), ","+long+",")
+	require.Contains(t, c.ok("query", "-o", "table"), long)
+}
+
+func TestAFileWithTheNameOfAGlobIsNone(t *testing.T) {
+	c := inNewDirectory(t)
+	c.write("a[1].log", log(t, event(1, nil)))
+	c.write("a1.log", log(t, event(2, nil)))
+	require.False(t, isPattern("a[1].log"))
+	require.True(t, isPattern("a[2].log"))
+	require.Equal(t, []int{1}, ids(t, c.ok("query", "--from", "a[1].log")))
+	c.ok("import", "--from", "a1.log", "--to", "a[1].log", "-q")
+	require.Equal(t, []int{1, 2}, ids(t, read(t, "a[1].log")))
+	require.Contains(t, c.run("import", "--from", "a[1].log", "--to", "a[1].log").err, "are the same")
+}

@@ -54,7 +54,35 @@ func (v *invocation) newRoot() *cobra.Command {
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	checkArguments(root)
 	return root
+}
+
+// checkArguments makes the commands that cobra brings refuse what they do not know.
+func checkArguments(root *cobra.Command) {
+	for _, command := range root.Commands() {
+		switch command.Name() {
+		case "completion":
+			shells := commandNames(command)
+			command.Args = func(_ *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usagef("completion %q: want one of %s", args[0], strings.Join(shells, ", "))
+				}
+				return nil
+			}
+			command.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
+			for _, shell := range command.Commands() {
+				shell.Args = arguments(0, "")
+			}
+		case "help":
+			command.Args = func(_ *cobra.Command, args []string) error {
+				if found, rest, err := root.Find(args); err != nil || found == root && len(args) > 0 || len(rest) > 0 {
+					return usagef("help %q: want one of %s", strings.Join(args, " "), strings.Join(commandNames(root), ", "))
+				}
+				return nil
+			}
+		}
+	}
 }
 
 var colorModes = []string{"auto", "always", "never"}
@@ -85,6 +113,7 @@ func commandNames(root *cobra.Command) []string {
 func flagError(command *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var value *pflag.InvalidValueError
+	var missing *pflag.ValueRequiredError
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return err
@@ -95,10 +124,23 @@ func flagError(command *cobra.Command, err error) error {
 			dashes = "-"
 		}
 		return usagef("unknown flag %s%s: %s takes %s", dashes, name, command.CommandPath(), strings.Join(flagNames(command), " "))
+	case errors.As(err, &missing):
+		return usagef("--%s is without a value: %s", missing.GetFlag().Name, accepted(missing.GetFlag()))
+	case errors.As(err, &value) && value.GetFlag().Value.Type() == "bool":
+		return usagef("--%s %q: want true or false", value.GetFlag().Name, value.GetValue())
 	case errors.As(err, &value):
 		return usagef("--%s %q: %v", value.GetFlag().Name, value.GetValue(), value.Unwrap())
 	}
 	return usagef("%v", err)
+}
+
+// accepted says what a flag takes.
+func accepted(flag *pflag.Flag) string {
+	if value, ok := flag.Value.(wanter); ok {
+		return value.want()
+	}
+	usage, _, _ := strings.Cut(flag.Usage, "\n")
+	return "want " + usage
 }
 
 func flagNames(command *cobra.Command) []string {

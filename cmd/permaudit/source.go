@@ -20,7 +20,7 @@ const (
 
 // addFrom adds the flag that names sources.
 func (v *invocation) addFrom(command *cobra.Command) {
-	command.Flags().StringArrayVar(&v.from, "from", nil,
+	command.Flags().Var(&v.from, "from",
 		"a source: path, glob, -, sqlite:audit.db?table_name=x, postgres://...; repeatable\n(default $"+fromVariable+", else "+defaultLog+")")
 }
 
@@ -98,12 +98,22 @@ func noting[T any](s *openSource, sequence iter.Seq2[T, error]) iter.Seq2[T, err
 				if s.kept != "" && damage.File == s.kept {
 					damage = &query.DamageError{File: stdinSpec, Line: damage.Line, Err: damage.Err}
 				}
-				s.invocation.note("%v", damage)
+				s.noteDamage(damage)
 			}
 			if !yield(value, err) {
 				return
 			}
 		}
+	}
+}
+
+// noteDamage tells what is damaged, and only counts it when that is much.
+func (s *openSource) noteDamage(damage *query.DamageError) {
+	switch {
+	case s.damaged <= mostNamed:
+		s.invocation.note("%v", damage)
+	case s.damaged == mostNamed+1:
+		s.invocation.note("note: more lines are damaged, and only counted")
 	}
 }
 

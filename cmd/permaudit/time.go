@@ -78,3 +78,5 @@ func (t *timeFlag) Set(text string) error {
 }
 
 func (t *timeFlag) Type() string { return "time" }
+
+func (t *timeFlag) want() string { return wantTime }
