@@ -11,8 +11,10 @@ import (
 	"github.com/permaudit/audit/query"
 )
 
-// Group implements query.Grouper: PostgreSQL counts the rows. Rows that no event can be
-// made of are damage, as for Events. What is written meanwhile may be counted or not.
+// Group implements query.Grouper: PostgreSQL counts the rows. Rows in which a column that
+// is needed is damaged, the outcome, the time or the metadata, are damage, as for Events;
+// what is not needed (attributes, say, of events by manager) is not looked at, as with
+// query.Filter.Fields. What is written meanwhile may be counted or not.
 func (s *Store) Group(ctx context.Context, f query.Filter, by []string) (iter.Seq2[query.Group, error], error) {
 	return s.reader.Group(ctx, f, by)
 }

@@ -8,8 +8,9 @@ import (
 
 // DeleteBefore deletes the rows from before t, gaps too, and returns how many, also
 // beside an error: what is deleted stays deleted. It deletes some thousand rows in a
-// transaction, between which others write. Rows whose time cannot be read are kept. The
-// file does not shrink; SQLite uses the room again.
+// transaction, between which others write. Rows whose created_at is not written as ours
+// and Django's is (with an offset, say, which SQLite does not compare) are kept. The file
+// does not shrink; SQLite uses the room again.
 func (s *Store) DeleteBefore(ctx context.Context, t time.Time) (int64, error) {
 	const op = "delete from"
 	if s.options.ReadOnly {
@@ -18,7 +19,11 @@ func (s *Store) DeleteBefore(ctx context.Context, t time.Time) (int64, error) {
 	if err := s.checkPlace(); err != nil {
 		return 0, s.failed(op, err)
 	}
-	const sound = "created_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-9]*'"
+	const (
+		d2    = "[0-9][0-9]"
+		whole = d2 + d2 + "-" + d2 + "-" + d2 + " " + d2 + ":" + d2 + ":" + d2
+		sound = "(created_at GLOB '" + whole + "." + d2 + d2 + d2 + "' OR created_at GLOB '" + whole + "')"
+	)
 	deleted, err := s.reader.DeleteBefore(ctx, t, sound, func(statement string, args []any) (n int64, err error) {
 		for range pings { // each waits for whom else has the lock
 			if n, err = s.executeAlone(ctx, statement, args); !isBusy(err) {

@@ -83,6 +83,24 @@ func TestDeleteBeforeKeepsWhatHasNoTime(t *testing.T) {
 	require.Len(t, texts(t, openDB(t, path, ""), "SELECT id FROM permission_audit_log"), 3)
 }
 
+// As texts, times of other forms come before those that they mean.
+func TestDeleteBeforeKeepsTimesOfOtherForms(t *testing.T) {
+	path := newPath(t)
+	store := openTest(t, path, nil)
+	require.NoError(t, store.Ping(t.Context()))
+	kept := []string{
+		"2020-01-01 00:00:00-05:00", "2020-01-01 00:00:00.000000-05:00", "2020-01-01 00:00:00.5", "2020-01-01T00:00:00Z", "2020-01-01 00:00:00.000000000",
+		"2020-01-01", "2020-01-01 00:00", "2020-01-01 00:00:00x000000",
+	}
+	for _, text := range append([]string{"2020-01-01 01:59:59", "2020-01-01 01:59:59.999999"}, kept...) {
+		execute(t, path, "INSERT INTO permission_audit_log (created_at, action, attributes, granted, bypassed, permissions) VALUES ('"+text+"', 'read', '[]', 1, 0, '[]')")
+	}
+	deleted, err := store.DeleteBefore(t.Context(), time.Date(2020, 1, 1, 2, 0, 0, 0, time.UTC))
+	require.NoError(t, err)
+	require.Equal(t, int64(2), deleted)
+	require.ElementsMatch(t, kept, texts(t, openDB(t, path, ""), "SELECT created_at FROM permission_audit_log"))
+}
+
 func TestDeleteBeforeSaysHowManyBesideItsError(t *testing.T) {
 	s, db := openSpy(t, newPath(t), "_busy_timeout=5000")
 	store := newTest(t, db, nil)

@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
-	"math"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -17,8 +17,9 @@ import (
 )
 
 // Group implements query.Grouper: SQLite selects the rows, and hands over no more than
-// the columns that are needed. Rows that no event can be made of are damage, as for
-// Events.
+// the columns that are needed. Rows in which one of these is damaged, the outcome, the
+// time or the metadata, are damage, as for Events; what is not needed (attributes, say,
+// of events by manager) is not looked at, as with query.Filter.Fields.
 func (s *Store) Group(ctx context.Context, f query.Filter, by []string) (iter.Seq2[query.Group, error], error) {
 	return s.reader.Group(ctx, f, by)
 }
@@ -157,32 +158,32 @@ func (s *Store) scanAll(ctx context.Context, p table.Parts, u *unpacker) error {
 	return context.Cause(ctx)
 }
 
-// pieces sends ranges of ids that hold all rows. Ids that nobody has, which may be many
-// in a row, are skipped.
+// pieces sends ranges of ids, of packRows rows each, that hold all rows.
 func (s *Store) pieces(ctx context.Context, pieces chan<- [2]int64) error {
 	name := s.reader.Table.SQL()
-	ids := "SELECT (SELECT min(id) FROM " + name + " WHERE id >= ?1), (SELECT max(id) FROM " + name + ")"
-	last := int64(math.MaxInt64)
-	for start := int64(math.MinInt64); ; {
-		var next, greatest sql.NullInt64
-		err := s.run(ctx, ids, []any{start}, func(scan table.Scan) (bool, error) { return true, scan(&next, &greatest) })
-		if err != nil || !next.Valid || next.Int64 > last {
+	var start, last, end sql.NullInt64
+	scan := func(into ...any) func(table.Scan) (bool, error) {
+		return func(scan table.Scan) (bool, error) { return false, scan(into...) }
+	}
+	err := s.run(ctx, "SELECT (SELECT min(id) FROM "+name+"), (SELECT max(id) FROM "+name+")", nil, scan(&start, &last))
+	if err != nil || !start.Valid {
+		return err
+	}
+	ends := "SELECT id FROM " + name + " WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1 OFFSET " + strconv.Itoa(packRows-1)
+	for {
+		end = last // where nothing comes so far behind
+		if err := s.run(ctx, ends, []any{start.Int64, last.Int64}, scan(&end)); err != nil {
 			return err
 		}
-		last = min(last, greatest.Int64)
-		end := last
-		if last-next.Int64 >= packRows || last < 0 != (next.Int64 < 0) {
-			end = next.Int64 + packRows - 1
-		}
 		select {
-		case pieces <- [2]int64{next.Int64, end}:
+		case pieces <- [2]int64{start.Int64, end.Int64}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 		if end == last {
 			return nil
 		}
-		start = end + 1
+		start.Int64 = end.Int64 + 1
 	}
 }
 

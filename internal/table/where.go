@@ -67,7 +67,8 @@ var (
 )
 
 // times bounds created_at, which is in microseconds: a bound between two of them
-// counts as the later one.
+// counts as the later one. SQLite compares texts: a row that somebody else wrote with an
+// offset counts as if it had none, since an index has no other order.
 func (w *where) times(since, until time.Time) {
 	roundUp := func(t time.Time) time.Time { return t.UTC().Add(999 * time.Nanosecond).Truncate(time.Microsecond) }
 	if !since.IsZero() {
