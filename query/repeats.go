@@ -3,6 +3,7 @@ package query
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"math/rand/v2"
 
 	"github.com/permaudit/audit"
@@ -111,5 +112,5 @@ func (w *window) head(id audit.EventID) *uint32 {
 	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
 	high, low := binary.LittleEndian.Uint64(id[:8]), binary.LittleEndian.Uint64(id[8:])
 	hash := ((high^w.seed)*odd ^ low) * odd
-	return &w.heads[int(hash>>32)&(len(w.heads)-1)]
+	return &w.heads[hash>>(64-bits.TrailingZeros(uint(len(w.heads))))] // its upper bits depend on all others
 }
