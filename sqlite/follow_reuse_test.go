@@ -171,12 +171,13 @@ func TestFollowOutlivesWhatPasses(t *testing.T) {
 	require.Eventually(t, func() bool { return failed.Load() > 5 }, patience, time.Millisecond)
 	failing.Store(nil)
 	require.Equal(t, "meanwhile", next())
-	failed.Store(0)
-	failing.Store(&errStays)
-	require.Eventually(t, func() bool { return failed.Load() > 0 }, patience, time.Millisecond)
-	require.ErrorIs(t, end(), errStays)
+	require.ErrorIs(t, end(), errEnough)
 
 	var last error
+	for _, last = range store.Follow(t.Context(), everything, 1) {
+		failing.Store(&errStays)
+	}
+	require.ErrorIs(t, last, errStays)
 	failing.Store(&errPasses)
 	for _, last = range store.Follow(t.Context(), everything, 1) {
 		require.ErrorIs(t, last, errPasses, "a follower that has not begun")
