@@ -93,8 +93,6 @@ func parseDimensions(by []string) ([]dimension, error) {
 		switch {
 		case found >= 0:
 			parsed[i] = dimensions[found]
-		case isMetadata && key == "":
-			return nil, fmt.Errorf("query: group by %q: which key? such as metadata.request_id", name)
 		case isMetadata:
 			parsed[i] = dimension{name, FieldMetadata, single(func(e *audit.PermissionAuditEvent) string {
 				return metadataText(e.Metadata[key])

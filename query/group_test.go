@@ -96,7 +96,6 @@ func TestWrongDimensionsAreRefused(t *testing.T) {
 		{[]string{"color"}, `query: group by "color": unknown, want some of manager, attribute, action, user, permission, day, hour, granted, bypassed, metadata.KEY`},
 		{[]string{""}, `query: group by "": unknown`},
 		{[]string{"Manager"}, `query: group by "Manager": unknown`},
-		{[]string{"metadata."}, `query: group by "metadata.": which key?`},
 		{[]string{"manager", "user", "manager"}, `query: group by "manager": it is named twice`},
 	} {
 		for _, source := range []Source{Slice(nil), Files("missing"), NewHandle(Files("missing"), nil)} {

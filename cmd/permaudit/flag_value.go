@@ -91,6 +91,9 @@ func (d *dimensions) Set(value string) error {
 	for name := range strings.SplitSeq(value, ",") {
 		names = append(names, strings.TrimSpace(name))
 	}
+	if slices.Contains(names, "metadata.") {
+		return errors.New("metadata.KEY wants a key, such as metadata.request_id")
+	}
 	if err := query.CheckDimensions(names); err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "query: "))
 	}

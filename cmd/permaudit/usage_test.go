@@ -38,6 +38,7 @@ func TestWrongUsageGetsOneLineAndExitCode2(t *testing.T) {
 		{"--since must be before --until", []string{"query", "--since", "1h", "--until", "2h"}},
 		{`--by "nix": group by "nix": unknown, want some of manager, attribute, action`, []string{"denied", "--by", "nix"}},
 		{`"manager": it is named twice`, []string{"denied", "--by", "manager,manager"}},
+		{`metadata.KEY wants a key, such as metadata.request_id`, []string{"denied", "--by", "manager,metadata."}},
 		{`group by "": unknown`, []string{"bypasses", "--by", ""}},
 		{`--max "-1": want a whole number from 0`, []string{"denied", "--max", "-1"}},
 		{`--max "many": want a whole number from 0`, []string{"bypasses", "--max", "many"}},
