@@ -9,31 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/sample"
 	"github.com/stretchr/testify/require"
 )
-
-// panelEvents are decisions of two minutes, a superuser's and a gap among them.
-func panelEvents() []audit.PermissionAuditEvent {
-	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
-	event := func(after time.Duration, granted, bypassed bool, manager, user string, attributes ...string) audit.PermissionAuditEvent {
-		return audit.PermissionAuditEvent{
-			Timestamp: at.Add(after), Action: audit.ActionUpdate, Granted: granted, Bypassed: bypassed, Manager: manager, UserID: user, Attributes: attributes,
-		}
-	}
-	sampled := event(90*time.Second, true, false, "Project", "1", "status")
-	sampled.Metadata = map[string]any{audit.MetadataSampleRate: 0.25}
-	gap := event(2*time.Minute, true, false, "", "")
-	gap.Action, gap.Metadata = audit.ActionGap, map[string]any{"dropped": 7}
-	return []audit.PermissionAuditEvent{
-		event(0, false, false, "Project", "1", "status", "owner"),
-		event(time.Second, false, false, "Project", "2", "status"),
-		event(61*time.Second, false, false, "", "2"),
-		event(62*time.Second, true, true, "Project", "root", "status"),
-		sampled, gap,
-		event(-48*time.Hour, false, true, "Old", "3", "status"), // out of the panels' time
-	}
-}
 
 // Every panel of the page runs as it stands, and shows what happened.
 func TestPanelsForGrafana(t *testing.T) {
@@ -41,7 +19,7 @@ func TestPanelsForGrafana(t *testing.T) {
 	require.NoError(t, err)
 	path := newPath(t)
 	store := openTest(t, path, nil)
-	require.NoError(t, store.WriteBatch(t.Context(), entries(t, panelEvents()...)))
+	require.NoError(t, store.WriteBatch(t.Context(), entries(t, sample.PanelEvents()...)))
 	from := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	text := strings.NewReplacer("$__from", fmt.Sprint(from.UnixMilli()), "$__to", fmt.Sprint(from.Add(24*time.Hour).UnixMilli())).Replace(string(page))
 	view, panels, found := strings.Cut(text, "-- panel: ")

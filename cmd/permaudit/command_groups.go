@@ -101,47 +101,42 @@ func (v *invocation) addGrouped(command *cobra.Command, g *grouped) *cobra.Comma
 const defaultGroups = 50
 
 // group prints the answer of a grouped command.
-func (v *invocation) group(ctx context.Context, filter query.Filter, g *grouped) (err error) {
-	ctx, stop := v.watch(ctx)
-	defer stop()
-	source, err := v.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer source.close(&err)
-	v.noteWindow(filter)
-	report, err := g.analyze(ctx, source, filter, g.by.names...)
-	if err != nil {
-		return err
-	}
-	none := len(report.Groups) == 0
-	if g.most.set {
-		report.Groups = slices.DeleteFunc(report.Groups, func(group analysis.Group) bool { return group.Events <= *g.most.into })
-	}
-	format := v.format()
-	if !g.limit.set && (format == formatTable || format == formatWide) {
-		*g.limit.into = defaultGroups
-	}
-	most := int(*g.limit.into)
-	// Nobody may read it: the finding below is one all the same.
-	if err := v.writeReport(report, g.measure, most); err != nil && !isClosed(err) {
-		return err
-	}
-	switch {
-	case none:
-		v.note("note: no event is %s", g.measure)
-	case len(report.Groups) == 0:
-		v.note("note: no group has more than %s %s events", g.most.String(), g.measure)
-	}
-	if most > 0 && len(report.Groups) > most {
-		v.note("note: %s left out; --limit 0 prints all", count(int64(len(report.Groups)-most), "more group is", "more groups are"))
-	}
-	v.noteAnswer(report.Notes)
-	v.noteAnonymous(report.Notes)
-	if g.most.set {
-		return v.alert(report, g)
-	}
-	return nil
+func (v *invocation) group(ctx context.Context, filter query.Filter, g *grouped) error {
+	return v.reading(ctx, func(ctx context.Context, source *openSource) error {
+		v.noteWindow(filter)
+		report, err := g.analyze(ctx, source, filter, g.by.names...)
+		if err != nil {
+			return err
+		}
+		none := len(report.Groups) == 0
+		if g.most.set {
+			report.Groups = slices.DeleteFunc(report.Groups, func(group analysis.Group) bool { return group.Events <= *g.most.into })
+		}
+		format := v.format()
+		if !g.limit.set && (format == formatTable || format == formatWide) {
+			*g.limit.into = defaultGroups
+		}
+		most := int(*g.limit.into)
+		// Nobody may read it: the finding below is one all the same.
+		if err := v.writeReport(report, g.measure, most); err != nil && !isClosed(err) {
+			return err
+		}
+		switch {
+		case none:
+			v.note("note: no event is %s", g.measure)
+		case len(report.Groups) == 0:
+			v.note("note: no group has more than %s %s events", g.most.String(), g.measure)
+		}
+		if most > 0 && len(report.Groups) > most {
+			v.note("note: %s left out; --limit 0 prints all", count(int64(len(report.Groups)-most), "more group is", "more groups are"))
+		}
+		v.noteAnswer(report.Notes)
+		v.noteAnonymous(report.Notes)
+		if g.most.set {
+			return v.alert(report, g)
+		}
+		return nil
+	})
 }
 
 // mostAlerts is how many groups an alert names.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/permaudit/audit/query"
 	"github.com/spf13/cobra"
 )
@@ -18,7 +20,7 @@ are printed only if --action names gap.`,
   permaudit query --denied --manager Project,Invoice --attribute '!status' -o json
   permaudit query --metadata deployment=v2 --limit 0 --from 'logs/*.log.gz' -o csv`,
 		Args: arguments(0, ""),
-		RunE: func(command *cobra.Command, _ []string) (err error) {
+		RunE: func(command *cobra.Command, _ []string) error {
 			filter, err := v.filter.query(command)
 			if err != nil {
 				return err
@@ -42,34 +44,29 @@ func (v *invocation) addCommon(command *cobra.Command) {
 }
 
 // printEvents prints what a filter selects.
-func (v *invocation) printEvents(command *cobra.Command, filter query.Filter) (err error) {
-	ctx, stop := v.watch(command.Context())
-	defer stop()
-	source, err := v.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer source.close(&err)
-	v.noteGivenWindow(filter)
-	writer := v.newEventWriter(false)
-	none := true
-	for event, err := range source.Events(ctx, filter) {
-		switch {
-		case isDamage(err):
-		case err != nil:
-			_ = writer.flush() // what was read is worth printing; the first error counts
-			return err
-		default:
-			none = false
-			if err := writer.write(&event); err != nil {
+func (v *invocation) printEvents(command *cobra.Command, filter query.Filter) error {
+	return v.reading(command.Context(), func(ctx context.Context, source *openSource) error {
+		v.noteGivenWindow(filter)
+		writer := v.newEventWriter(false)
+		none := true
+		for event, err := range source.Events(ctx, filter) {
+			switch {
+			case isDamage(err):
+			case err != nil:
+				_ = writer.flush() // what was read is worth printing; the first error counts
 				return err
+			default:
+				none = false
+				if err := writer.write(&event); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	if none {
-		v.note(noMatch)
-	}
-	return writer.flush()
+		if none {
+			v.note(noMatch)
+		}
+		return writer.flush()
+	})
 }
 
 // noMatch says why nothing is printed.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/permaudit/audit/analysis"
 	"github.com/spf13/cobra"
 )
@@ -15,28 +17,23 @@ could not be read; they are no events.`,
 		Example: `  permaudit stats
   permaudit stats --from 'logs/*.log' --from sqlite:audit.db --since 30d -o json`,
 		Args: arguments(0, ""),
-		RunE: func(command *cobra.Command, _ []string) (err error) {
+		RunE: func(command *cobra.Command, _ []string) error {
 			filter, err := v.filter.query(command)
 			if err != nil {
 				return err
 			}
-			ctx, stop := v.watch(command.Context())
-			defer stop()
-			source, err := v.open(ctx)
-			if err != nil {
-				return err
-			}
-			defer source.close(&err)
-			v.noteWindow(filter)
-			totals, err := analysis.Stats(ctx, source, filter)
-			if err != nil {
-				return err
-			}
-			if err := v.writeTotals(totals); err != nil {
-				return err
-			}
-			v.noteAnswer(totals.Notes)
-			return nil
+			return v.reading(command.Context(), func(ctx context.Context, source *openSource) error {
+				v.noteWindow(filter)
+				totals, err := analysis.Stats(ctx, source, filter)
+				if err != nil {
+					return err
+				}
+				if err := v.writeTotals(totals); err != nil {
+					return err
+				}
+				v.noteAnswer(totals.Notes)
+				return nil
+			})
 		},
 	}
 	v.addCommon(command)

@@ -49,38 +49,33 @@ is not there yet, or a database.`,
 const mostLines = 16_384
 
 // tail prints the last events.
-func (v *invocation) tail(ctx context.Context, filter query.Filter, lines int) (err error) {
-	ctx, stop := v.watch(ctx)
-	defer stop()
-	source, err := v.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer source.close(&err)
-	v.noteGivenWindow(filter)
-	filter.Newest, filter.Limit = true, lines
-	var events []audit.PermissionAuditEvent
-	if lines > 0 {
-		for event, err := range source.Events(ctx, filter) {
-			switch {
-			case isDamage(err):
-			case err != nil:
-				return err
-			default:
-				events = append(events, event)
+func (v *invocation) tail(ctx context.Context, filter query.Filter, lines int) error {
+	return v.reading(ctx, func(ctx context.Context, source *openSource) error {
+		v.noteGivenWindow(filter)
+		filter.Newest, filter.Limit = true, lines
+		var events []audit.PermissionAuditEvent
+		if lines > 0 {
+			for event, err := range source.Events(ctx, filter) {
+				switch {
+				case isDamage(err):
+				case err != nil:
+					return err
+				default:
+					events = append(events, event)
+				}
 			}
 		}
-	}
-	if lines > 0 && len(events) == 0 {
-		v.note(noMatch)
-	}
-	writer := v.newEventWriter(false)
-	for _, event := range slices.Backward(events) {
-		if err := writer.write(&event); err != nil {
-			return err
+		if lines > 0 && len(events) == 0 {
+			v.note(noMatch)
 		}
-	}
-	return writer.flush()
+		writer := v.newEventWriter(false)
+		for _, event := range slices.Backward(events) {
+			if err := writer.write(&event); err != nil {
+				return err
+			}
+		}
+		return writer.flush()
+	})
 }
 
 // follow prints the last events and those that arrive, until ctx ends.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/creack/pty"
 	"github.com/permaudit/audit"
-	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 )
 
@@ -187,9 +186,6 @@ func TestPruneAsksOnATerminal(t *testing.T) {
 }
 
 func TestTailFollowsAFileUntilItIsInterrupted(t *testing.T) {
-	if _, can := query.Files("permission.log").(query.Follower); !can {
-		t.Skip("package query does not follow files yet")
-	}
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		c := inNewDirectory(t)
 		command := c.command("tail", "-f", "--denied", "--from", "permission.log")

@@ -56,6 +56,18 @@ func (v *invocation) open(ctx context.Context) (*openSource, error) {
 	return &openSource{handle: handle, invocation: v}, nil
 }
 
+// reading opens the sources, hands them to ask with the progress shown, and closes them.
+func (v *invocation) reading(ctx context.Context, ask func(ctx context.Context, source *openSource) error) (err error) {
+	ctx, stop := v.watch(ctx)
+	defer stop()
+	source, err := v.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer source.close(&err)
+	return ask(ctx, source)
+}
+
 // openSource is a source that notes what is damaged.
 type openSource struct {
 	handle     *query.Handle
