@@ -176,5 +176,23 @@
 //   - ContextDone: the only pair is the cause.
 //   - Concurrent: several goroutines ask at once.
 //
+// [TestUserGrouper] checks in the same way that a source counts by key and user, as
+// [query.UserGrouper] says. The cases are:
+//
+//   - Keys: each of query.Dimensions, and none, and all.
+//   - Sets: those that overlap, and the same one several times.
+//   - Windows: as many as there may be, with borders between the first events, which are
+//     a microsecond apart.
+//   - SetFilters: those of TestSource, with windows and without.
+//   - SetOrder: Newest, Limit and Fields do not matter.
+//   - Weights: sample rates weigh; what is no rate does not.
+//   - Numbers: each user has one, and none is left out.
+//   - WindowGaps: gaps count if they are in a window of any set.
+//   - Nobody: nothing selected, no group.
+//   - Refused: wrong dimensions and windows are an error of GroupUsers.
+//   - UsersAgain: the users and the sequence may be left, and ranged over again.
+//   - UsersEnd: when ctx has ended, the only pair is the cause.
+//   - UsersConcurrent: several goroutines ask at once.
+//
 // A failure of any suite quotes the sentence of the contract that was broken.
 package audittest

@@ -28,6 +28,12 @@ func TestRulesAreQuoted(t *testing.T) {
 	for _, c := range sinkCases {
 		check(c.name, c.rule)
 	}
+	for _, c := range grouperCases {
+		check(c.name, c.rule)
+	}
+	for _, c := range userGrouperCases {
+		check(c.name, c.rule)
+	}
 }
 
 // comments is the text of all comments of a package, on one line.

@@ -23,6 +23,8 @@ func storing(t *testing.T) func(testing.TB, []audit.PermissionAuditEvent) query.
 func TestStoreIsASource(t *testing.T)  { audittest.TestSource(t, storing(t)) }
 func TestStoreIsAGrouper(t *testing.T) { audittest.TestGrouper(t, storing(t)) }
 
+func TestStoreIsAUserGrouper(t *testing.T) { audittest.TestUserGrouper(t, storing(t)) }
+
 func TestStoreIsASink(t *testing.T) {
 	dsn := newDatabase(t)
 	audittest.TestSink(t, func(tb testing.TB) (audit.Sink, query.Source) {

@@ -223,7 +223,7 @@ func TestTheOriginalsTableIsAGrouper(t *testing.T) {
 	for _, by := range [][]string{{"manager", "attribute"}, {"user"}, {"day", "action"}, {"metadata.request_id"}} {
 		requireGroupedAsRead(t, store, query.Filter{Granted: query.No}, by...)
 	}
-	audittest.TestGrouper(t, func(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
+	refill := func(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
 		withConn(tb, dsn, func(ctx context.Context, conn *pgx.Conn) {
 			_, err := conn.Exec(ctx, "TRUNCATE gm_permission_log")
 			require.NoError(tb, err)
@@ -236,7 +236,9 @@ func TestTheOriginalsTableIsAGrouper(t *testing.T) {
 			require.NoError(tb, conn.SendBatch(ctx, batch).Close())
 		})
 		return store
-	})
+	}
+	audittest.TestGrouper(t, refill)
+	audittest.TestUserGrouper(t, refill)
 }
 
 func nullable(text []byte) any {

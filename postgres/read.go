@@ -53,8 +53,8 @@ func (dialect) Holds(column string, values []string, bind table.Bind) string {
 	return column + " ?| " + bind(values) + "::text[]"
 }
 
-func (dialect) Metadata(key string, bind table.Bind) string {
-	return "coalesce(metadata ->> " + bind(key) + "::text, '')"
+func (d dialect) MetadataAmong(key string, values []string, bind table.Bind) string {
+	return d.Among("coalesce(metadata ->> "+bind(key)+"::text, '')", values, bind)
 }
 
 func (dialect) MetadataContainer(key string, bind table.Bind) string {

@@ -57,10 +57,11 @@ type Store struct {
 }
 
 var (
-	_ audit.Sink     = (*Store)(nil)
-	_ query.Source   = (*Store)(nil)
-	_ query.Grouper  = (*Store)(nil)
-	_ query.Follower = (*Store)(nil)
+	_ audit.Sink        = (*Store)(nil)
+	_ query.Source      = (*Store)(nil)
+	_ query.Grouper     = (*Store)(nil)
+	_ query.UserGrouper = (*Store)(nil)
+	_ query.Follower    = (*Store)(nil)
 )
 
 var errReadOnly = errors.New("postgres: write batch: the store is read-only")
@@ -180,6 +181,8 @@ func newStore(options *Options) (*Store, error) {
 		Layout:     s.layout,
 		Query:      s.query,
 		Parts:      s.parts,
+		RowDialect: dialect{},
+		Rows:       s.rows,
 		Interval:   250 * time.Millisecond,
 		Late:       5 * time.Second,
 		Passing:    isOutage,

@@ -3,7 +3,6 @@ package query
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"iter"
 	"slices"
@@ -20,42 +19,10 @@ func (s *fileSource) Group(ctx context.Context, f Filter, by []string) (iter.Seq
 		return nil, err
 	}
 	return func(yield func(Group, error) bool) {
-		paths, err := s.paths()
-		if err != nil {
-			yield(Group{}, err)
-			return
-		}
-		files := newFileSet(ctx, paths, s.stdin)
-		files.places = s.places
-		defer files.closeAll()
 		checks := newRawFilter(checksOf(f))
-		var groupings []*rawGrouping
-		var failed error
-		more := true
-		s.newPass(files, false).run(
-			func() func(*task) {
-				g := newRawGrouping(newGrouping(f, dimensions), checks)
-				groupings = append(groupings, g)
-				return func(t *task) { t.result = g.addTask(files, t) }
-			},
-			func(t *task) bool {
-				if failed = t.err; failed != nil {
-					return false
-				}
-				damages, _ := t.result.([]error)
-				for _, damage := range damages {
-					more = more && yield(Group{}, damage)
-				}
-				return more
-			})
-		switch {
-		case !more:
-			return
-		case ctx.Err() != nil:
-			failed = errStopped
-		}
-		if failed != nil {
-			yield(Group{}, cause(ctx, failed))
+		newGrouping := func() *rawGrouping { return newRawGrouping(newGrouping(f, dimensions), checks) }
+		groupings, more := countLines(ctx, s, newGrouping, func(err error) bool { return yield(Group{}, err) })
+		if !more {
 			return
 		}
 		all := groupings[0].flush()
@@ -72,12 +39,8 @@ type rawGrouping struct {
 	*grouping
 
 	checks *rawFilter
-	fields Fields // of the dimensions
-	keys   []func(key []byte, l *rawLine) []byte
+	written
 	combos map[string]*combo
-
-	key  []byte // of combos, for one line
-	kept int    // bytes of the keys of combos
 }
 
 // combo is what was counted of lines whose dimensions are written alike.
@@ -87,75 +50,8 @@ type combo struct {
 	values [][]string // of each dimension
 }
 
-// Ways of writing the same are kept up to so many, and up to so many bytes.
-const (
-	mostCombos   = 1 << 16
-	mostKeyBytes = 16 << 20
-)
-
 func newRawGrouping(g *grouping, checks *rawFilter) *rawGrouping {
-	r := &rawGrouping{grouping: g, checks: checks, combos: make(map[string]*combo)}
-	for _, d := range g.dimensions {
-		r.fields |= d.field
-		r.keys = append(r.keys, rawKey(d))
-	}
-	return r
-}
-
-// rawKey returns what appends the value of a dimension as it is written. No JSON text
-// has an LF in a line.
-func rawKey(d dimension) func(key []byte, l *rawLine) []byte {
-	text := func(value func(*rawLine) rawText) func([]byte, *rawLine) []byte {
-		return func(key []byte, l *rawLine) []byte { return append(append(key, value(l).json...), '\n') }
-	}
-	truth := func(b bool) byte {
-		if b {
-			return 1
-		}
-		return 0
-	}
-	const hour = 3600 * 1_000_000
-	switch d.name {
-	case "manager":
-		return text(func(l *rawLine) rawText { return l.manager })
-	case "attribute":
-		return text(func(l *rawLine) rawText { return l.attributes })
-	case "action":
-		return text(func(l *rawLine) rawText { return l.action })
-	case "user":
-		return text((*rawLine).userText)
-	case "permission":
-		return text(func(l *rawLine) rawText { return l.permissions })
-	case "day", "hour":
-		return func(key []byte, l *rawLine) []byte {
-			beginning := (l.at%hour + hour) % hour // not negative before 1970
-			return binary.AppendVarint(key, (l.at-beginning)/hour)
-		}
-	case "granted":
-		return func(key []byte, l *rawLine) []byte { return append(key, truth(l.granted)) }
-	case "bypassed":
-		return func(key []byte, l *rawLine) []byte { return append(key, truth(l.bypassed)) }
-	}
-	name, _ := MetadataDimension(d.name)
-	return text(func(l *rawLine) rawText { return l.metadata.member(name) })
-}
-
-// addTask counts the lines of a task, and returns the damage among them.
-func (r *rawGrouping) addTask(files *fileSet, t *task) (damages []error) {
-	for i := range t.lines {
-		switch l := &t.lines[i]; {
-		case l.damage != nil:
-			if damage := t.damage(files, i, t.firstLine+i+1); damage != nil {
-				damages = append(damages, damage)
-			}
-		case l.repeated:
-		case l.event != nil:
-			r.addEvent(l.event)
-		default:
-			r.addLine(&l.raw)
-		}
-	}
-	return damages
+	return &rawGrouping{grouping: g, checks: checks, written: newWritten(g.dimensions), combos: make(map[string]*combo)}
 }
 
 // addEvent counts a line that was decoded.
@@ -175,13 +71,10 @@ func (r *rawGrouping) addLine(l *rawLine) {
 	if !r.checks.match(l) {
 		return
 	}
-	r.key = r.key[:0]
-	for _, key := range r.keys {
-		r.key = key(r.key, l)
-	}
-	c, found := r.combos[string(r.key)]
+	key := r.keyOf(l)
+	c, found := r.combos[string(key)]
 	if !found {
-		c = r.newCombo(l)
+		c = r.newCombo(l, string(key))
 	}
 	w, sampled := l.weight()
 	c.checks += w
@@ -193,17 +86,16 @@ func (r *rawGrouping) addLine(l *rawLine) {
 	}
 }
 
-func (r *rawGrouping) newCombo(l *rawLine) *combo {
-	if r.kept += len(r.key); len(r.combos) == mostCombos || r.kept > mostKeyBytes {
+func (r *rawGrouping) newCombo(l *rawLine, key string) *combo {
+	if r.full(len(r.combos), key) {
 		r.flush()
-		r.kept = len(r.key)
 	}
 	c := &combo{values: make([][]string, len(r.dimensions))}
-	event := l.event(r.fields | FieldSanitized) // never all of them
+	event := r.eventOf(l)
 	for i, d := range r.dimensions {
 		c.values[i] = slices.Clone(d.values(&event))
 	}
-	r.combos[string(r.key)] = c
+	r.combos[key] = c
 	return c
 }
 
@@ -217,26 +109,30 @@ func (r *rawGrouping) flush() *grouping {
 }
 
 // selectLine counts a line that is selected.
-func (c *counts) selectLine(l *rawLine, weight float64, users *users) {
-	user := l.userText()
-	name := user.json
-	switch {
-	case user.json == nil:
-	case user.plain:
-		name = user.json[1 : len(user.json)-1]
-	default:
-		name = []byte(user.string())
-	}
+func (c *counts) selectLine(l *rawLine, weight float64, users *counting.Users) {
+	name := l.userName()
 	if c.users.len() == 0 || l.at < c.first {
 		c.first = l.at
 	}
 	if c.users.len() == 0 || l.at > c.last {
 		c.last = l.at
 	}
-	c.users.add(users.number(name))
+	c.users.add(users.Number(name))
 	c.events += weight
 	if len(name) == 0 {
 		c.anonymous++
+	}
+}
+
+// userName is the user as Filter.User knows him.
+func (l *rawLine) userName() []byte {
+	switch user := l.userText(); {
+	case user.json == nil:
+		return nil
+	case user.plain:
+		return user.json[1 : len(user.json)-1]
+	default:
+		return []byte(user.string())
 	}
 }
 

@@ -39,7 +39,7 @@ import (
 // into a temporary file for Newest, and standard input for a Limit of at most 16,384 is
 // not even that.
 //
-// The Source is a Grouper, and a Follower if a single path is named.
+// The Source is a Grouper, a UserGrouper, and a Follower if a single path is named.
 func Files(patterns ...string) Source {
 	return &fileSource{patterns: slices.Clone(patterns), limits: defaultLimits, stdin: stdin}
 }
@@ -68,7 +68,10 @@ type fileSource struct {
 	workers    int   // on how many goroutines they are read; 0: on all processors
 }
 
-var _ Grouper = (*fileSource)(nil)
+var (
+	_ Grouper     = (*fileSource)(nil)
+	_ UserGrouper = (*fileSource)(nil)
+)
 
 // Events implements Source.
 func (s *fileSource) Events(ctx context.Context, f Filter) iter.Seq2[audit.PermissionAuditEvent, error] {

@@ -18,7 +18,7 @@ type grouping struct {
 	filter     Filter // of what is counted in Group.Events
 	dimensions []dimension
 	groups     map[string]*tally
-	users      users
+	users      counting.Users
 	gaps       GapError
 
 	key    []byte   // of groups, for one event
@@ -70,11 +70,7 @@ func (g *grouping) read(ctx context.Context, source Source, yield func(Group, er
 // readGaps reads the gaps, which are no decisions: only the bounds of time hold for
 // them. What is damaged has been yielded before.
 func (g *grouping) readGaps(ctx context.Context, source Source, yield func(Group, error) bool) bool {
-	gaps := Filter{
-		Since: g.filter.Since, Until: g.filter.Until,
-		Action: Terms{In: []string{string(audit.ActionGap)}}, Fields: FieldAction | FieldMetadata,
-	}
-	for event, err := range source.Events(ctx, gaps) {
+	for event, err := range source.Events(ctx, gapsOf(g.filter)) {
 		switch {
 		case err == nil:
 			g.gaps.count(event.Metadata["dropped"])
@@ -84,6 +80,14 @@ func (g *grouping) readGaps(ctx context.Context, source Source, yield func(Group
 		}
 	}
 	return true
+}
+
+// gapsOf is the filter of the gaps within the time of f.
+func gapsOf(f Filter) Filter {
+	return Filter{
+		Since: f.Since, Until: f.Until,
+		Action: Terms{In: []string{string(audit.ActionGap)}}, Fields: FieldAction | FieldTimestamp | FieldMetadata,
+	}
 }
 
 func isDamage(err error) bool {
@@ -100,7 +104,7 @@ func (g *grouping) add(event *audit.PermissionAuditEvent) {
 	}
 	if g.filter.Granted.accepts(event.Granted) && g.filter.Bypassed.accepts(event.Bypassed) {
 		user := userText(event)
-		one.users.add(g.users.number([]byte(user)))
+		one.users.add(g.users.Number([]byte(user)))
 		one.events = w
 		if user == "" {
 			one.anonymous = 1
@@ -160,9 +164,8 @@ func (c *counts) merge(other *counts, numbers []uint32) {
 
 // absorb adds what another grouping of the same dimensions has counted.
 func (g *grouping) absorb(other *grouping) {
-	g.gaps.Gaps += other.gaps.Gaps
-	g.gaps.Dropped += other.gaps.Dropped
-	numbers := g.numbersOf(&other.users)
+	g.gaps.add(&other.gaps)
+	numbers := g.users.NumbersOf(&other.users)
 	for key, t := range other.groups {
 		if own, found := g.groups[key]; found {
 			own.merge(&t.counts, numbers)
@@ -172,15 +175,6 @@ func (g *grouping) absorb(other *grouping) {
 		own.merge(&t.counts, numbers)
 		g.groups[key] = own
 	}
-}
-
-// numbersOf are the numbers that others' users have here.
-func (g *grouping) numbersOf(others *users) []uint32 {
-	numbers := make([]uint32, len(others.names))
-	for i, name := range others.names {
-		numbers[i] = g.users.number([]byte(name))
-	}
-	return numbers
 }
 
 // yield yields the gaps and the groups.
@@ -211,6 +205,11 @@ func (e *GapError) count(dropped any) {
 		n, _ := number.Int64() // no number of events: then none is known
 		e.Dropped += max(n, 0)
 	}
+}
+
+func (e *GapError) add(other *GapError) {
+	e.Gaps += other.Gaps
+	e.Dropped += other.Dropped
 }
 
 // weight is how many events one with that sample rate stands for.

@@ -19,9 +19,10 @@ type Handle struct {
 }
 
 var (
-	_ Source   = (*Handle)(nil)
-	_ Grouper  = (*Handle)(nil)
-	_ Follower = (*Handle)(nil)
+	_ Source      = (*Handle)(nil)
+	_ Grouper     = (*Handle)(nil)
+	_ UserGrouper = (*Handle)(nil)
+	_ Follower    = (*Handle)(nil)
 )
 
 var (
@@ -59,6 +60,22 @@ func (h *Handle) Group(ctx context.Context, f Filter, by []string) (iter.Seq2[Gr
 	return func(yield func(Group, error) bool) {
 		if h.closed.Load() {
 			yield(Group{}, errClosed)
+			return
+		}
+		groups(yield)
+	}, nil
+}
+
+// GroupUsers implements UserGrouper, by GroupUsersBy of the source. After Close it yields
+// an error.
+func (h *Handle) GroupUsers(ctx context.Context, sets []Set, by []string) (iter.Seq2[UserGroup, error], error) {
+	groups, err := GroupUsersBy(ctx, h.source, sets, by)
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(UserGroup, error) bool) {
+		if h.closed.Load() {
+			yield(UserGroup{}, errClosed)
 			return
 		}
 		groups(yield)

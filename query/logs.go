@@ -45,32 +45,52 @@ func (l *logs) Events(ctx context.Context, f Filter) iter.Seq2[audit.PermissionA
 
 // Group implements Grouper: the logs are read one after the other.
 func (l *logs) Group(ctx context.Context, f Filter, by []string) (iter.Seq2[Group, error], error) {
-	if err := CheckDimensions(by); err != nil {
+	return inTurn(l, func(all *fileSource) (iter.Seq2[Group, error], error) { return all.Group(ctx, f, by) })
+}
+
+// GroupUsers implements UserGrouper, as Group does it.
+func (l *logs) GroupUsers(ctx context.Context, sets []Set, by []string) (iter.Seq2[UserGroup, error], error) {
+	return inTurn(l, func(all *fileSource) (iter.Seq2[UserGroup, error], error) { return all.GroupUsers(ctx, sets, by) })
+}
+
+// inTurn groups the files of all logs, as they are when the sequence begins.
+func inTurn[G any](l *logs, group func(*fileSource) (iter.Seq2[G, error], error)) (iter.Seq2[G, error], error) {
+	if _, err := group(l.fileSource); err != nil {
 		return nil, err
 	}
-	return func(yield func(Group, error) bool) {
-		paths, err := l.paths()
+	return func(yield func(G, error) bool) {
+		var none G
+		all, err := l.oneAfterTheOther()
 		if err != nil {
-			yield(Group{}, err)
+			yield(none, err)
 			return
 		}
-		all := *l.fileSource
-		all.patterns, all.places, all.isExpanded = nil, nil, true
-		for log, paths := range byLog(paths) {
-			for range paths {
-				// Those of another log are too far away to hold repeats.
-				all.places = append(all.places, len(all.patterns)+log*(l.limits.repeatFiles+1))
-				all.patterns = append(all.patterns, "")
-			}
-			copy(all.patterns[len(all.patterns)-len(paths):], paths)
-		}
-		groups, err := all.Group(ctx, f, by)
-		if err != nil { // CheckDimensions knows better
-			yield(Group{}, err)
+		groups, err := group(all)
+		if err != nil { // the first call knows better
+			yield(none, err)
 			return
 		}
 		groups(yield)
 	}, nil
+}
+
+// oneAfterTheOther are the files of one log after those of another.
+func (l *logs) oneAfterTheOther() (*fileSource, error) {
+	paths, err := l.paths()
+	if err != nil {
+		return nil, err
+	}
+	all := *l.fileSource
+	all.patterns, all.places, all.isExpanded = nil, nil, true
+	for log, paths := range byLog(paths) {
+		for range paths {
+			// Those of another log are too far away to hold repeats.
+			all.places = append(all.places, len(all.patterns)+log*(l.limits.repeatFiles+1))
+			all.patterns = append(all.patterns, "")
+		}
+		copy(all.patterns[len(all.patterns)-len(paths):], paths)
+	}
+	return &all, nil
 }
 
 // byLog parts files by the log that they belong to, each file once, the oldest first.

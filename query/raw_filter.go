@@ -1,11 +1,10 @@
 package query
 
 import (
-	"math"
 	"slices"
-	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/counting"
 )
 
 // rawFilter is a Filter for lines that are not decoded: it says of them what Match
@@ -13,8 +12,8 @@ import (
 type rawFilter struct {
 	Filter
 
-	since, until int64 // microseconds since 1970
-	gaps         bool  // they may be selected
+	time counting.Window
+	gaps bool // they may be selected
 
 	action, manager, user, attribute, permission rawTerms
 
@@ -29,16 +28,10 @@ type metadataTerms struct {
 
 func newRawFilter(f Filter) *rawFilter {
 	r := &rawFilter{
-		Filter: f, since: math.MinInt64, until: math.MaxInt64,
+		Filter: f, time: boundsOf(f),
 		gaps:   slices.Contains(f.Action.In, string(audit.ActionGap)),
 		action: newRawTerms(f.Action), manager: newRawTerms(f.Manager), user: newRawTerms(f.User),
 		attribute: newRawTerms(f.Attribute), permission: newRawTerms(f.Permission),
-	}
-	if !f.Since.IsZero() {
-		r.since = microsecond(f.Since)
-	}
-	if !f.Until.IsZero() {
-		r.until = microsecond(f.Until)
 	}
 	for key, terms := range f.Metadata {
 		if !terms.acceptsAll() {
@@ -46,18 +39,6 @@ func newRawFilter(f Filter) *rawFilter {
 		}
 	}
 	return r
-}
-
-// microsecond is the first one that is not before t. Of times that no event has only
-// the side matters on which they lie.
-func microsecond(t time.Time) int64 {
-	switch year := t.UTC().Year(); {
-	case year < 0:
-		return math.MinInt64
-	case year > 9999:
-		return math.MaxInt64
-	}
-	return t.Add(time.Microsecond - 1).UnixMicro()
 }
 
 // match reports whether the filter selects the event.
@@ -74,14 +55,14 @@ func (f *rawFilter) matchCheck(l *rawLine) bool {
 		return false
 	}
 	for i := range f.metadata {
-		if m := &f.metadata[i]; !m.terms.acceptsText(l.metadata.member(m.key).valueText()) {
+		if m := &f.metadata[i]; !m.terms.acceptsValue(l.member(&m.key)) {
 			return false
 		}
 	}
 	return true
 }
 
-func (f *rawFilter) inTime(at int64) bool { return at >= f.since && at < f.until }
+func (f *rawFilter) inTime(at int64) bool { return at >= f.time.Since && at < f.time.Until }
 
 func (l *rawLine) isGap() bool { return l.action.is(string(audit.ActionGap)) }
 
@@ -112,6 +93,14 @@ func (t *rawTerms) accepts(text rawText) bool {
 
 func (t *rawTerms) acceptsText(text string) bool {
 	return t.all || !t.notIn.hold([]byte(text)) && (t.anyIn || t.in.hold([]byte(text)))
+}
+
+// acceptsValue is Terms.accepts of a metadata value.
+func (t *rawTerms) acceptsValue(value rawText) bool {
+	if value.plain && len(value.json) > 0 && value.json[0] == '"' {
+		return t.accepts(value)
+	}
+	return t.acceptsText(value.valueText())
 }
 
 // acceptsList is Terms.accepts of the elements of a list.

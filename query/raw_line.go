@@ -124,6 +124,14 @@ func (t rawText) member(key string) (value rawText) {
 	return value
 }
 
+// member is a value of the metadata. Several filters ask for the same one, mostly.
+func (l *rawLine) member(key *string) rawText {
+	if found := &l.found; found.key == nil || *found.key != *key {
+		found.key, found.value = key, l.metadata.member(*key)
+	}
+	return l.found.value
+}
+
 // valueText is what Filter.Metadata is compared with: see metadataText.
 func (t rawText) valueText() string {
 	if t.json == nil {

@@ -16,6 +16,14 @@ type rawLine struct {
 	action, manager, userID, user rawText
 	attributes, permissions       rawText // JSON arrays of strings
 	metadata, sanitized           rawText // a JSON object; a JSON array of strings
+
+	found rawMember // that was asked for last
+}
+
+// rawMember is a member of an object; nil: none.
+type rawMember struct {
+	key   *string
+	value rawText
 }
 
 // rawText is a JSON value as it is written; nil is null.
@@ -66,6 +74,7 @@ type lineScanner struct {
 // scan reads a line. If it returns false, nothing in raw is of use.
 func (s *lineScanner) scan(line []byte, raw *rawLine) bool {
 	s.line, s.i = line, 0
+	raw.found.key = nil
 	if s.ours(raw) {
 		return true
 	}

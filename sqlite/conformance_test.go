@@ -29,3 +29,6 @@ func TestMemoryIsASource(t *testing.T) { audittest.TestSource(t, storeInMemory) 
 
 func TestFileIsAGrouper(t *testing.T)   { audittest.TestGrouper(t, storeInFile) }
 func TestMemoryIsAGrouper(t *testing.T) { audittest.TestGrouper(t, storeInMemory) }
+
+func TestFileIsAUserGrouper(t *testing.T)   { audittest.TestUserGrouper(t, storeInFile) }
+func TestMemoryIsAUserGrouper(t *testing.T) { audittest.TestUserGrouper(t, storeInMemory) }

@@ -2,12 +2,7 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
 	"iter"
-	"runtime"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -42,8 +37,12 @@ const (
 )
 
 // packing is a statement that returns packs: how many rows, what they are, the rows.
-func (s *Store) packing(p table.Parts) string {
+// indexed is what follows the table's name.
+func (s *Store) packing(p table.Parts, indexed string) string {
 	fields := append(append([]string(nil), p.Columns...), "created_at")
+	if p.Rows {
+		fields = append(fields, "granted", "bypassed")
+	}
 	for _, optional := range []string{p.User, p.Rate} {
 		if optional != "" {
 			fields = append(fields, optional)
@@ -60,7 +59,7 @@ func (s *Store) packing(p table.Parts) string {
 	}
 	return "SELECT count(*), coalesce(max(CASE WHEN (granted = 0 OR granted = 1) AND (bypassed = 0 OR bypassed = 1) AND " + s.soundMetadata(p.Layout) +
 		" THEN " + sampled + " ELSE 2 END), 0), coalesce(group_concat(" + strings.Join(fields, "||'"+markField+"'||") + ", '" + markRow + "'), '')" +
-		" FROM " + s.reader.Table.SQL() + p.Where
+		" FROM " + s.reader.Table.SQL() + indexed + p.Where
 }
 
 // soundMetadata says that the metadata are null or an object. Checking JSON takes longer
@@ -77,121 +76,15 @@ func (s *Store) soundMetadata(layout table.Layout) string {
 	return "(metadata IS NULL OR " + sound + ")"
 }
 
-// parts reads the rows of a statement. Where an index finds them, one statement does;
-// otherwise the table is read in pieces, on several connections.
+// parts reads the rows of a statement.
 func (s *Store) parts(ctx context.Context, p table.Parts, each func(*table.Part) error) error {
-	indexed, err := s.usesIndex(ctx, p)
-	if err != nil {
-		return err
-	}
-	u := &unpacker{fields: len(p.Columns), user: p.User != "", rate: p.Rate != "", each: each}
-	if indexed {
-		return s.run(ctx, s.packing(p)+" GROUP BY id / "+fmt.Sprint(packRows), p.Args, func(scan table.Scan) (bool, error) {
-			return true, u.scan(scan)
-		})
-	}
-	return s.scanAll(ctx, p, u)
-}
-
-// usesIndex asks SQLite how it means to find the rows.
-func (s *Store) usesIndex(ctx context.Context, p table.Parts) (indexed bool, err error) {
-	statement := "EXPLAIN QUERY PLAN SELECT metadata FROM " + s.reader.Table.SQL() + p.Where
-	err = s.run(ctx, statement, p.Args, func(scan table.Scan) (bool, error) {
-		var id, parent, unused int
-		var detail string
-		err := scan(&id, &parent, &unused, &detail)
-		indexed = indexed || strings.Contains(detail, " USING INDEX ")
-		return true, err
-	})
-	return indexed, err
-}
-
-// scanAll reads the whole table, as it was when that began.
-func (s *Store) scanAll(ctx context.Context, p table.Parts, u *unpacker) error {
-	d, n := dialect{}, len(p.Args)
-	where := " AND "
-	if p.Where == "" {
-		where = " WHERE "
-	}
-	p.Where += where + "id BETWEEN " + d.Placeholder(n+1) + " AND " + d.Placeholder(n+2)
-	statement := s.packing(p)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	pieces, packs := make(chan [2]int64), make(chan pack)
-	var workers sync.WaitGroup
-	for range s.scanners() {
-		workers.Go(func() {
-			for piece := range pieces {
-				args := slices.Concat(p.Args, []any{piece[0], piece[1]})
-				var k pack
-				err := s.run(ctx, statement, args, func(scan table.Scan) (bool, error) { return true, k.scan(scan) })
-				if err != nil {
-					cancel(err)
-					return
-				}
-				select {
-				case packs <- k:
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
-	}
-	workers.Go(func() {
-		defer close(pieces)
-		if err := s.pieces(ctx, pieces); err != nil {
-			cancel(err)
+	u := newUnpacker(p, each)
+	var mu sync.Mutex
+	return s.packs(ctx, p, func() func(*pack) error {
+		return func(k *pack) error {
+			mu.Lock()
+			defer mu.Unlock()
+			return u.unpack(k)
 		}
 	})
-	go func() {
-		workers.Wait()
-		close(packs)
-	}()
-	for k := range packs {
-		if ctx.Err() != nil {
-			continue // until nobody sends any more
-		}
-		if err := u.unpack(&k); err != nil {
-			cancel(err)
-		}
-	}
-	return context.Cause(ctx)
-}
-
-// pieces sends ranges of ids, of packRows rows each, that hold all rows.
-func (s *Store) pieces(ctx context.Context, pieces chan<- [2]int64) error {
-	name := s.reader.Table.SQL()
-	var start, last, end sql.NullInt64
-	scan := func(into ...any) func(table.Scan) (bool, error) {
-		return func(scan table.Scan) (bool, error) { return false, scan(into...) }
-	}
-	err := s.run(ctx, "SELECT (SELECT min(id) FROM "+name+"), (SELECT max(id) FROM "+name+")", nil, scan(&start, &last))
-	if err != nil || !start.Valid {
-		return err
-	}
-	ends := "SELECT id FROM " + name + " WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1 OFFSET " + strconv.Itoa(packRows-1)
-	for {
-		end = last // where nothing comes so far behind
-		if err := s.run(ctx, ends, []any{start.Int64, last.Int64}, scan(&end)); err != nil {
-			return err
-		}
-		select {
-		case pieces <- [2]int64{start.Int64, end.Int64}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		if end == last {
-			return nil
-		}
-		start.Int64 = end.Int64 + 1
-	}
-}
-
-// scanners is how many connections read at once.
-func (s *Store) scanners() int {
-	n := min(readers, runtime.GOMAXPROCS(0))
-	if most := s.reads.Stats().MaxOpenConnections; most > 0 {
-		n = min(n, most)
-	}
-	return n
 }

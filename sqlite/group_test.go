@@ -129,6 +129,7 @@ func TestMarksInValuesDoNotMoveColumns(t *testing.T) {
 			require.NoError(t, store.WriteBatch(t.Context(), entries(t, e, event("other"))))
 			requireGroupedAsRead(t, store, everything, "manager", "user")
 			requireGroupedAsRead(t, store, query.Filter{Granted: query.No}, "metadata.k")
+			requireUsersAsRead(t, store, requestSets("r-m1"), "manager", "metadata.k")
 		}
 	}
 }
@@ -159,6 +160,7 @@ func TestEveryDamageIsNoticed(t *testing.T) {
 		for _, f := range []query.Filter{{}, {Granted: query.No}, {Granted: query.Yes}, {User: query.Terms{In: []string{"42"}}}} {
 			for _, by := range [][]string{nil, {"attribute"}, {"day"}, {"metadata.request_id", "granted"}} {
 				requireGroupedAsRead(t, store, f, by...)
+				requireUsersAsRead(t, store, []query.Set{{Filter: f}, {}}, by...)
 			}
 		}
 	}
@@ -224,22 +226,26 @@ func TestGeneralManagersTableIsAGrouper(t *testing.T) {
 	for _, by := range [][]string{{"manager", "attribute"}, {"user"}, {"day", "action"}, {"metadata.request_id"}} {
 		requireGroupedAsRead(t, store, query.Filter{Granted: query.No}, by...)
 	}
-	audittest.TestGrouper(t, func(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
-		path := generalManager(tb)
-		db := openDB(tb, path, "_busy_timeout=5000")
-		tx, err := db.BeginTx(tb.Context(), nil)
-		require.NoError(tb, err)
-		_, err = tx.ExecContext(tb.Context(), "DELETE FROM gm_permission_log")
-		require.NoError(tb, err)
-		for _, e := range entries(tb, events...) {
-			_, err := tx.ExecContext(tb.Context(), `INSERT INTO gm_permission_log (created_at, action, attributes, granted, bypassed, manager, user_id, user_repr,
+	audittest.TestGrouper(t, generalManagersStore)
+	audittest.TestUserGrouper(t, generalManagersStore)
+}
+
+// generalManagersStore is a store of the events in a table as general_manager makes it.
+func generalManagersStore(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
+	path := generalManager(tb)
+	db := openDB(tb, path, "_busy_timeout=5000")
+	tx, err := db.BeginTx(tb.Context(), nil)
+	require.NoError(tb, err)
+	_, err = tx.ExecContext(tb.Context(), "DELETE FROM gm_permission_log")
+	require.NoError(tb, err)
+	for _, e := range entries(tb, events...) {
+		_, err := tx.ExecContext(tb.Context(), `INSERT INTO gm_permission_log (created_at, action, attributes, granted, bypassed, manager, user_id, user_repr,
 				permissions, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, strings.TrimSuffix(timeText(e.Timestamp), ".000000"), string(e.Action),
-				list(e.Attributes), e.Granted, e.Bypassed, text(e.Manager), text(e.UserID), text(e.User), list(e.Permissions), text(e.Metadata))
-			require.NoError(tb, err)
-		}
-		require.NoError(tb, tx.Commit())
-		return openTest(tb, path, &Options{TableName: gmTable, ReadOnly: true})
-	})
+			list(e.Attributes), e.Granted, e.Bypassed, text(e.Manager), text(e.UserID), text(e.User), list(e.Permissions), text(e.Metadata))
+		require.NoError(tb, err)
+	}
+	require.NoError(tb, tx.Commit())
+	return openTest(tb, path, &Options{TableName: gmTable, ReadOnly: true})
 }
 
 func TestGroupingEndsWithItsContext(t *testing.T) {

@@ -17,18 +17,14 @@ func (k *pack) scan(scan table.Scan) error { return scan(&k.rows, &k.state, &k.t
 
 // unpacker takes packs to pieces.
 type unpacker struct {
-	fields     int // before created_at
-	user, rate bool
-	each       func(*table.Part) error
-	part       table.Part
+	fields           int // before created_at
+	rows, user, rate bool
+	each             func(*table.Part) error
+	part             table.Part
 }
 
-func (u *unpacker) scan(scan table.Scan) error {
-	var k pack
-	if err := k.scan(scan); err != nil {
-		return err
-	}
-	return u.unpack(&k)
+func newUnpacker(p table.Parts, each func(*table.Part) error) *unpacker {
+	return &unpacker{fields: len(p.Columns), rows: p.Rows, user: p.User != "", rate: p.Rate != "", each: each}
 }
 
 // unpack hands out the rows.
@@ -62,6 +58,9 @@ func (u *unpacker) read(row string) bool {
 	p.Events = 1
 	p.Values = p.Values[:0]
 	fields := u.fields + 1
+	if u.rows {
+		fields += 2
+	}
 	if u.user {
 		fields++
 	}
@@ -81,6 +80,9 @@ func (u *unpacker) read(row string) bool {
 	}
 	created, plain := plainTime(next())
 	p.First, p.Last = created, created
+	if u.rows {
+		p.Granted, p.Bypassed = next() == "1", next() == "1"
+	}
 	if u.user {
 		p.User = next()
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,7 +55,23 @@ func parseTime(text string) (time.Time, error) {
 }
 
 // dialect is SQLite's SQL.
-type dialect struct{}
+type dialect struct {
+	strict bool // metadata that are no JSON are an error, which saves the time to look
+}
+
+// plainMetadata is the value of a key that isPlain, by the operator -> or ->>.
+func (d dialect) plainMetadata(operator, key string, bind table.Bind) string {
+	value := "metadata " + operator + " " + bind(`$."`+key+`"`)
+	if d.strict {
+		return "(" + value + ")"
+	}
+	return "CASE WHEN json_valid(metadata) THEN " + value + " END"
+}
+
+// isMalformed reports whether a strict statement found metadata that are no JSON.
+func isMalformed(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "malformed JSON")
+}
 
 // Placeholder implements table.Dialect, as do the others.
 func (dialect) Placeholder(n int) string { return "?" + strconv.Itoa(n) }
@@ -104,11 +121,22 @@ func (d dialect) Holds(column string, values []string, bind table.Bind) string {
 	return "EXISTS (SELECT 1 FROM " + elements(column) + " WHERE " + d.Among("j.value", values, bind) + ")"
 }
 
-// Metadata takes numbers as they are written: json_each would round them.
-func (dialect) Metadata(key string, bind table.Bind) string {
-	return "coalesce((SELECT CASE j.type WHEN 'text' THEN j.value WHEN 'null' THEN ''" +
+// MetadataAmong takes numbers as they are written: json_each would round them. Where no
+// number or boolean is asked for, there is a quicker way.
+func (d dialect) MetadataAmong(key string, values []string, bind table.Bind) string {
+	if isPlain(key) && !slices.ContainsFunc(values, isOther) {
+		return d.Among("coalesce("+d.plainMetadata("->>", key, bind)+", '')", values, bind)
+	}
+	value := "coalesce((SELECT CASE j.type WHEN 'text' THEN j.value WHEN 'null' THEN ''" +
 		" WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE metadata -> j.fullkey END" +
 		" FROM " + elements("metadata") + " WHERE j.key = " + bind(key) + "), '')"
+	return d.Among(value, values, bind)
+}
+
+// isOther reports whether a text may be that of a value that is no string.
+func isOther(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return text == "" || text == "true" || text == "false" || text[0] == '[' || text[0] == '{' || err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 func (dialect) MetadataContainer(key string, bind table.Bind) string {
@@ -152,9 +180,9 @@ func (dialect) Period(unit string) string {
 }
 
 // MetadataJSON uses a path where the key can be written in one, which is quicker.
-func (dialect) MetadataJSON(key string, bind table.Bind) string {
+func (d dialect) MetadataJSON(key string, bind table.Bind) string {
 	if isPlain(key) {
-		return "CASE WHEN json_valid(metadata) THEN metadata -> " + bind(`$."`+key+`"`) + " END"
+		return d.plainMetadata("->", key, bind)
 	}
 	return "(SELECT metadata -> j.fullkey FROM " + elements("metadata") + " WHERE j.key = " + bind(key) + ")"
 }

@@ -52,10 +52,11 @@ type Store struct {
 }
 
 var (
-	_ audit.Sink     = (*Store)(nil)
-	_ query.Source   = (*Store)(nil)
-	_ query.Grouper  = (*Store)(nil)
-	_ query.Follower = (*Store)(nil)
+	_ audit.Sink        = (*Store)(nil)
+	_ query.Source      = (*Store)(nil)
+	_ query.Grouper     = (*Store)(nil)
+	_ query.UserGrouper = (*Store)(nil)
+	_ query.Follower    = (*Store)(nil)
 )
 
 var errReadOnly = errors.New("sqlite: write batch: the store is read-only")
@@ -138,6 +139,8 @@ func newStore(options *Options) (*Store, error) {
 		Layout:     s.layout,
 		Query:      s.query,
 		Parts:      s.parts,
+		RowDialect: dialect{strict: true},
+		Rows:       s.rows,
 		Interval:   250 * time.Millisecond,
 		Passing:    isBusy,
 		Failed:     s.failed,

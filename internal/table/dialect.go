@@ -15,9 +15,9 @@ type Dialect interface {
 	Among(text string, values []string, bind Bind) string
 	// Holds says that the JSON array of a column holds one of values.
 	Holds(column string, values []string, bind Bind) string
-	// Metadata is the value of a key of the metadata, as query.Filter.Metadata
-	// compares it; null is "". Of lists and objects it is some JSON.
-	Metadata(key string, bind Bind) string
+	// MetadataAmong says that the value of a key of the metadata is one of values, as
+	// query.Filter.Metadata compares it; null is "". Of lists and objects it is some JSON.
+	MetadataAmong(key string, values []string, bind Bind) string
 	// MetadataContainer says that the value of a key is a list or an object.
 	MetadataContainer(key string, bind Bind) string
 	// MetadataHint follows from the value of a key being one of values, none of

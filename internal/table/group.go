@@ -3,44 +3,12 @@ package table
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
-	"time"
 
 	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/query"
 )
-
-// Why a reading in parts is given up.
-var (
-	// ErrUnsure says that the database cannot say what query.GroupBy would: the
-	// events are read then.
-	ErrUnsure = errors.New("the rows must be read one by one")
-	// ErrSampled says that there are events with a sample rate, which was not asked
-	// for.
-	ErrSampled = errors.New("some events have a sample rate")
-)
-
-// Parts is a statement that counts events. Events with the same values of all
-// Columns, User and Rate may be counted together, as one Part. All of those are SQL,
-// and null if there is no value.
-type Parts struct {
-	Layout  Layout
-	Columns []string
-	User    string // "": nobody asks who it is
-	Rate    string // the sample rate; "": see ErrSampled
-	Where   string // with WHERE before it
-	Args    []any  // of all of them
-}
-
-// Part is events that were counted together.
-type Part struct {
-	Values      []string // of Columns, as text; null is ""
-	User, Rate  string   // as text
-	Events      int64
-	First, Last time.Time // in UTC
-}
 
 // Group implements query.Grouper. The database counts the rows; what their values
 // mean is said by query alone.
@@ -51,22 +19,32 @@ func (r *Reader) Group(ctx context.Context, f query.Filter, by []string) (iter.S
 	by = slices.Clone(by)
 	return func(yield func(query.Group, error) bool) {
 		g, err := r.group(ctx, f, by)
-		switch {
-		case err == nil:
+		if err == nil {
 			g.yield(yield)
-		case errors.Is(err, ErrUnsure):
-			one, err := query.GroupBy(ctx, eventsOnly{r}, f, by)
-			if err != nil { // CheckDimensions knows better
-				yield(query.Group{}, err)
-				return
-			}
-			one(yield)
-		case ctx.Err() != nil:
-			yield(query.Group{}, context.Cause(ctx))
-		default:
-			yield(query.Group{}, r.Failed("group", err))
+			return
 		}
+		read := func() (iter.Seq2[query.Group, error], error) { return query.GroupBy(ctx, eventsOnly{r}, f, by) }
+		yieldInstead(ctx, r, err, read, yield)
 	}, nil
+}
+
+// yieldInstead yields what there is instead of groups that the database has not counted:
+// those that reading the events gives, or what went wrong.
+func yieldInstead[G any](ctx context.Context, r *Reader, err error, read func() (iter.Seq2[G, error], error), yield func(G, error) bool) {
+	var none G
+	switch {
+	case errors.Is(err, ErrUnsure):
+		groups, err := read()
+		if err != nil { // who asks for them has been checked
+			yield(none, err)
+			return
+		}
+		groups(yield)
+	case ctx.Err() != nil:
+		yield(none, context.Cause(ctx))
+	default:
+		yield(none, r.Failed("group", err))
+	}
 }
 
 // eventsOnly is a source that is no query.Grouper.
@@ -92,7 +70,7 @@ func (r *Reader) group(ctx context.Context, f query.Filter, by []string) (*group
 		err = r.count(ctx, g, f, layout, true)
 	}
 	if err == nil {
-		err = r.countGaps(ctx, g, f)
+		err = r.countGaps(ctx, &g.gaps, f.Since, f.Until, nil)
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -161,19 +139,4 @@ func list(layout Layout, column string) string {
 		return column
 	}
 	return "coalesce(" + column + ", 'null')"
-}
-
-// countGaps reads the gaps, which are few, with the words of their index.
-func (r *Reader) countGaps(ctx context.Context, g *grouping, f query.Filter) error {
-	w := &where{dialect: r.Dialect}
-	w.times(f.Since, f.Until)
-	w.add("action = '" + string(audit.ActionGap) + "'")
-	return r.Query(ctx, "SELECT metadata FROM "+r.Table.SQL()+w.sql(), w.args, func(scan Scan) (bool, error) {
-		entry := audit.Entry{Action: audit.ActionGap}
-		if err := scan(&entry.Metadata); err != nil {
-			return false, fmt.Errorf("gaps: %w", err)
-		}
-		g.addGap(&entry)
-		return true, nil
-	})
 }

@@ -2,14 +2,11 @@ package table
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/internal/counting"
 	"github.com/permaudit/audit/query"
 )
@@ -20,8 +17,8 @@ type grouping struct {
 	plain bool                // a part belongs to one group, whose key is its values
 	cells map[string][]*tally // of the groups that events with these Part.Values belong to
 	all   map[string]*tally   // by the key of the group
-	gaps  query.GapError
-	key   []byte // for one part
+	gaps
+	key []byte // for one part
 }
 
 // tally is a group that is being counted.
@@ -119,98 +116,25 @@ func (t *tally) add(part *Part, weight float64) {
 	}
 }
 
-// tallies finds out to which groups events with the values of a part belong, by asking
-// query about one of them. What is damaged in them is ErrUnsure.
+// tallies are those of the groups to which events with the values of a part belong.
 func (g *grouping) tallies(ctx context.Context, part *Part) ([]*tally, error) {
-	event, err := g.event(part)
-	if err != nil {
-		return nil, ErrUnsure
-	}
-	f := query.Filter{}
-	if event.Action == audit.ActionGap {
-		f.Action.In = []string{string(event.Action)}
-	}
-	groups, err := query.GroupBy(ctx, query.Slice([]audit.PermissionAuditEvent{event}), f, g.by)
-	if err != nil {
-		return nil, err
-	}
+	keys, err := keysOf(ctx, g.by, part)
 	var tallies []*tally
-	for group, err := range groups {
-		if gap := (*query.GapError)(nil); errors.As(err, &gap) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		key := string(counting.AppendKey(nil, group.Key))
-		t, found := g.all[key]
+	for _, key := range keys {
+		id := string(counting.AppendKey(nil, key))
+		t, found := g.all[id]
 		if !found {
-			t = newTally(group.Key)
-			g.all[key] = t
+			t = newTally(key)
+			g.all[id] = t
 		}
 		tallies = append(tallies, t)
 	}
-	return tallies, nil
-}
-
-// event is one of the events of a part, as far as its group depends on it.
-func (g *grouping) event(part *Part) (audit.PermissionAuditEvent, error) {
-	var entry audit.Entry
-	var metadata []byte
-	for i, name := range g.by {
-		value := strings.Clone(part.Values[i])
-		switch name {
-		case "manager":
-			entry.Manager = value
-		case "action":
-			entry.Action = audit.Action(value)
-		case "user":
-			entry.UserID = value
-		case "attribute":
-			entry.Attributes = []byte(value)
-		case "permission":
-			entry.Permissions = []byte(value)
-		case "day", "hour":
-			entry.Timestamp = part.First
-		case "granted":
-			entry.Granted = isTrue(value)
-		case "bypassed":
-			entry.Bypassed = isTrue(value)
-		default:
-			if value != "" {
-				key, _ := query.MetadataDimension(name)
-				quoted, _ := json.Marshal(key) // a string always is JSON
-				metadata = append(append(append(append(metadata, ','), quoted...), ':'), value...)
-			}
-		}
-	}
-	if metadata != nil {
-		metadata[0] = '{'
-		metadata = append(metadata, '}')
-		entry.Metadata = metadata
-	}
-	return entry.Event()
-}
-
-// isTrue reads a boolean as databases print it.
-func isTrue(text string) bool { return text == "1" || text == "true" }
-
-// addGap counts a gap, unless it is damaged.
-func (g *grouping) addGap(entry *audit.Entry) {
-	event, err := entry.Event()
-	if err != nil {
-		return
-	}
-	g.gaps.Gaps++
-	if dropped, ok := event.Metadata["dropped"].(json.Number); ok {
-		n, _ := dropped.Int64()
-		g.gaps.Dropped += max(n, 0)
-	}
+	return tallies, err
 }
 
 // yield yields the gaps and the groups.
 func (g *grouping) yield(yield func(query.Group, error) bool) {
-	if g.gaps.Gaps > 0 && !yield(query.Group{}, &g.gaps) {
+	if g.Gaps > 0 && !yield(query.Group{}, &g.GapError) {
 		return
 	}
 	for _, t := range g.all {

@@ -27,6 +27,14 @@ type Reader struct {
 	// memory is used again. It returns ErrUnsure if a row may be damaged, and
 	// ErrSampled if there is a sample rate and nobody asked for it.
 	Parts func(ctx context.Context, p Parts, each func(*Part) error) error
+	// RowDialect is Dialect for Rows: damage may end the statement there. Rows returns
+	// ErrUnsure then.
+	RowDialect Dialect
+	// Rows hands out the rows of statements, several at once if it can: newEach returns
+	// what one goroutine does with a row of a statement, whose memory is used again, and
+	// is not called concurrently. It returns ErrUnsure like Parts, and ErrSampled if there
+	// is a sample rate that it was not asked for and has not read.
+	Rows func(ctx context.Context, statements []Parts, newEach func() func(statement int, row *Part) error) error
 	// CreatedSQL is created_at as it is read. Created returns what it is scanned to,
 	// and the moment that this means then.
 	CreatedSQL string

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/counting"
 	"github.com/permaudit/audit/query"
 )
 
@@ -70,23 +71,41 @@ var (
 // counts as the later one. SQLite compares texts: a row that somebody else wrote with an
 // offset counts as if it had none, since an index has no other order.
 func (w *where) times(since, until time.Time) {
+	w.conditions = append(w.conditions, w.bounds(since, until)...)
+}
+
+// bounds are the conditions of times.
+func (w *where) bounds(since, until time.Time) (conditions []string) {
 	roundUp := func(t time.Time) time.Time { return t.UTC().Add(999 * time.Nanosecond).Truncate(time.Microsecond) }
 	if !since.IsZero() {
 		switch since = roundUp(since); {
 		case since.After(lastTime):
-			w.add(never)
+			conditions = append(conditions, never)
 		case since.After(firstTime):
-			w.add("created_at >= " + w.bind(w.dialect.Time(since)))
+			conditions = append(conditions, "created_at >= "+w.bind(w.dialect.Time(since)))
 		}
 	}
 	if !until.IsZero() {
 		switch until = roundUp(until); {
 		case !until.After(firstTime):
-			w.add(never)
+			conditions = append(conditions, never)
 		case !until.After(lastTime):
-			w.add("created_at < " + w.bind(w.dialect.Time(until)))
+			conditions = append(conditions, "created_at < "+w.bind(w.dialect.Time(until)))
 		}
 	}
+	return conditions
+}
+
+// stretches says that created_at is in one of several, beside the bounds of all.
+func (w *where) stretches(stretches counting.Windows) {
+	if len(stretches) < 2 {
+		return
+	}
+	var either []string
+	for _, one := range stretches {
+		either = append(either, "("+strings.Join(w.bounds(counting.Bound(one.Since), counting.Bound(one.Until)), " AND ")+")")
+	}
+	w.add(anyOf(either))
 }
 
 // choice compares with the words of the partial indexes.
@@ -227,7 +246,7 @@ func (w *where) metadata(key string, terms query.Terms) {
 func (w *where) metadataAmong(key string, values []string, containers bool) string {
 	var either []string
 	if len(values) > 0 {
-		either = append(either, w.dialect.Among(w.dialect.Metadata(key, w.bind), values, w.bind))
+		either = append(either, w.dialect.MetadataAmong(key, values, w.bind))
 	}
 	if containers {
 		either = append(either, w.dialect.MetadataContainer(key, w.bind))

@@ -32,7 +32,11 @@ func (plain) Among(text string, values []string, bind Bind) string {
 func (plain) Holds(column string, values []string, bind Bind) string {
 	return column + " holds " + bindAll(values, bind)
 }
-func (plain) Metadata(key string, bind Bind) string          { return "text[" + bind(key) + "]" }
+
+func (p plain) MetadataAmong(key string, values []string, bind Bind) string {
+	return p.Among("text["+bind(key)+"]", values, bind)
+}
+
 func (plain) MetadataContainer(key string, bind Bind) string { return "container[" + bind(key) + "]" }
 
 func (plain) MetadataJSON(key string, bind Bind) string { return "json[" + bind(key) + "]" }

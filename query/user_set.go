@@ -1,24 +1,5 @@
 package query
 
-// users gives numbers to the texts that tell users apart.
-type users struct {
-	numbers map[string]uint32
-	names   []string
-}
-
-func (u *users) number(name []byte) uint32 {
-	number, found := u.numbers[string(name)]
-	if !found {
-		if u.numbers == nil {
-			u.numbers = make(map[string]uint32)
-		}
-		number = uint32(len(u.names)) //nolint:gosec // G115: there are not so many
-		u.names = append(u.names, string(name))
-		u.numbers[u.names[number]] = number
-	}
-	return number
-}
-
 // userSet is a set of numbers; the zero value is empty.
 type userSet struct {
 	few  []uint32
