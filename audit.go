@@ -101,7 +101,7 @@ func AuditLoggingEnabled() bool { return current.Load() != nil }
 // EmitPermissionAuditEvent hands event to the configured logger and returns the
 // logger's error. While logging is off it costs one atomic load, but its caller
 // has built the event by then: guard that with AuditLoggingEnabled where it
-// matters.
+// matters. In a DryRun nothing is handed on.
 func EmitPermissionAuditEvent(ctx context.Context, event PermissionAuditEvent) error {
 	if current.Load() == nil {
 		return nil
@@ -113,6 +113,9 @@ func EmitPermissionAuditEvent(ctx context.Context, event PermissionAuditEvent) e
 // A logger that was replaced and closed between the look at current and the call
 // loses nothing: the event goes to its successor, with the same id and time.
 func emit(ctx context.Context, event PermissionAuditEvent) error {
+	if isDry(ctx) {
+		return nil
+	}
 	event.stamp()
 	for c := current.Load(); c != nil; {
 		err := c.logger.Record(ctx, event)

@@ -32,6 +32,9 @@
 // checks that run very often. What belongs to a request, such as its id, is put into
 // the context once, by [ContextWithMetadata].
 //
+// Decisions that are made only to see how they would turn out are made in a [DryRun], and
+// are not logged; the Replay of package analysis does so.
+//
 // A logger can also be configured from settings, a JSON file or the environment; see
 // [ConfigureAuditLoggerFromSettings].
 //

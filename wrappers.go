@@ -83,6 +83,9 @@ func (m *multiLogger) Record(ctx context.Context, event PermissionAuditEvent) er
 }
 
 func (m *multiLogger) begin(ctx context.Context, event PermissionAuditEvent) submission {
+	if isDry(ctx) { // known here: the loggers may run in goroutines of their own
+		return settled{}
+	}
 	event.stamp()
 	begun := make(submissions, len(m.loggers))
 	for i, logger := range m.loggers {
@@ -153,6 +156,9 @@ func (l *filterLogger) begin(ctx context.Context, event PermissionAuditEvent) su
 }
 
 func (l *filterLogger) wants(ctx context.Context, event PermissionAuditEvent) (wanted bool) {
+	if isDry(ctx) {
+		return false
+	}
 	defer func() {
 		if recover() != nil {
 			wanted = true
@@ -181,7 +187,7 @@ type sampleLogger struct {
 }
 
 func (l *sampleLogger) Record(ctx context.Context, event PermissionAuditEvent) error {
-	if !l.sample(&event) {
+	if isDry(ctx) || !l.sample(&event) {
 		return nil
 	}
 	return l.logger.Record(ctx, event)
