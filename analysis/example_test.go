@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
+	"strings"
 	"time"
 
 	"github.com/permaudit/audit"
@@ -41,6 +42,42 @@ func ExampleDenied() {
 	// Output:
 	// [Project status] 2 of 3 denied, to 2 users
 	// [Project salary] 3 of 3 denied, to 1 users
+}
+
+// Some denials are right. Who owns them writes that down, and until when.
+func ExampleReport_Acknowledge() {
+	at := time.Date(2026, 11, 23, 7, 46, 20, 0, time.UTC)
+	denied := func(manager, attribute string) audit.PermissionAuditEvent {
+		return audit.PermissionAuditEvent{Timestamp: at, Action: audit.ActionUpdate, Manager: manager, UserID: "7", Attributes: []string{attribute}}
+	}
+	source := query.Slice([]audit.PermissionAuditEvent{denied("Invoice", "total"), denied("Invoice", "total"), denied("Project", "status")})
+	report, err := analysis.Denied(context.Background(), source, query.Filter{}, "manager", "attribute")
+	if err != nil {
+		log.Fatal(err)
+	}
+	acknowledgments, err := analysis.ReadAcknowledgments(strings.NewReader(`
+# What only a job may do.
+{"manager":"Invoice","attribute":"total","owner":"billing@example.com","reason":"only the billing job may","expires":"2027-03-31"}
+{"manager":"Order","owner":"shop@example.com","reason":"it is closed in winter","expires":"2027-02-28"}
+`), "acknowledged.jsonl")
+	if err != nil {
+		log.Fatal(err)
+	}
+	groups := report.Groups
+	done := report.Acknowledge(acknowledgments, at)
+	for _, c := range done.Covered {
+		fmt.Println(c.Key, groups[c.Index].Events, "denied, owned by", c.Entry.Owner, "until", c.Entry.Until())
+	}
+	for _, entry := range done.Unused {
+		fmt.Println("line", entry.Line, "covers nothing")
+	}
+	for _, group := range report.Groups {
+		fmt.Println(group.Key, group.Events, "denied")
+	}
+	// Output:
+	// [Invoice total] 2 denied, owned by billing@example.com until 2027-03-31
+	// line 4 covers nothing
+	// [Project status] 1 denied
 }
 
 // Who uses the superuser bypass, and for what? A group is an object of JSON that

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"context"
 	"errors"
 
 	"github.com/permaudit/audit/query"
@@ -37,4 +38,26 @@ func (n *Notes) skip(err error) (skipped bool) {
 		return false
 	}
 	return true
+}
+
+// readUserGroups counts the checks of some sets by key and user, and takes note of what
+// there is to know of them.
+func (n *Notes) readUserGroups(ctx context.Context, source query.Source, sets []query.Set, by []string, each func(*query.UserGroup)) error {
+	groups, err := query.GroupUsersBy(ctx, source, sets, by)
+	if err != nil {
+		return err
+	}
+	for group, err := range groups {
+		switch {
+		case err == nil:
+			for _, set := range group.Sets {
+				n.Sampled += set.Sampled
+				n.Anonymous += set.Anonymous
+			}
+			each(&group)
+		case !n.skip(err):
+			return err
+		}
+	}
+	return nil
 }

@@ -3,9 +3,7 @@ package analysis
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
-	"time"
 
 	"github.com/permaudit/audit/query"
 )
@@ -36,57 +34,14 @@ type Group struct {
 // of bypasses "bypassed", "checks", "first" and "last".
 func (g Group) MarshalJSON() ([]byte, error) {
 	o := object{'{'}
-	for i, name := range g.by {
-		var value *string
-		if g.Key[i] != "" {
-			value = &g.Key[i]
-		}
-		if err := o.add(name, value); err != nil {
-			return nil, err
-		}
+	if err := o.addKey(g.by, g.Key); err != nil {
+		return nil, err
 	}
-	for _, member := range []struct {
-		name  string
-		value any
-	}{
-		{g.measure, g.Events},
-		{"checks", g.Checks},
-		{"users", g.Users},
-		{"first", moment(g.First)},
-		{"last", moment(g.Last)},
-	} {
-		if member.name == "users" && g.measure != denied {
-			continue
-		}
-		if err := o.add(member.name, member.value); err != nil {
-			return nil, err
-		}
+	members := []member{{g.measure, g.Events}, {"checks", g.Checks}}
+	if g.measure == denied {
+		members = append(members, member{"users", g.Users})
 	}
-	return append(o, '}'), nil
-}
-
-// object is a JSON object whose members keep their order.
-type object []byte
-
-func (o *object) add(name string, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	if len(*o) > 1 {
-		*o = append(*o, ',')
-	}
-	quoted, err := json.Marshal(name)
-	*o = append(append(append(*o, quoted...), ':'), text...)
-	return err
-}
-
-// moment is a time as logs have it, nil for the zero time.
-func moment(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+	return o.close(append(members, member{"first", moment(g.First)}, member{"last", moment(g.Last)}))
 }
 
 // Denied groups the denied events that f selects by any of query.Dimensions; none

@@ -23,10 +23,7 @@ type Totals struct {
 // event.
 func (t Totals) MarshalJSON() ([]byte, error) {
 	o := object{'{'}
-	for _, member := range []struct {
-		name  string
-		value any
-	}{
+	return o.close([]member{
 		{"events", t.Events},
 		{"granted", t.Granted},
 		{"denied", t.Denied},
@@ -36,12 +33,7 @@ func (t Totals) MarshalJSON() ([]byte, error) {
 		{"damaged", t.Damaged},
 		{"first", moment(t.First)},
 		{"last", moment(t.Last)},
-	} {
-		if err := o.add(member.name, member.value); err != nil {
-			return nil, err
-		}
-	}
-	return append(o, '}'), nil
+	})
 }
 
 // Stats counts the events that f selects. Gaps are counted, but are no events. It
