@@ -108,6 +108,11 @@ faults: setup ## the whole fault suite, with the table of what was lost (nothing
 	$(title)
 	@$(with-postgres) scripts/faults.sh
 
+.PHONY: truth
+truth: ## judge simulated nights: false alerts and what is found, with the tables of docs/regression.md; about four minutes
+	$(title)
+	@AUDIT_TRUTH=full go test -count=1 -timeout 60m -run '^TestTables$$' ./internal/truth && cat internal/truth/tables.md
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each; FUZZ picks
 	@$(with-postgres) scripts/fuzz.sh
