@@ -30,12 +30,24 @@ checks of the same key there were, denied or not, and how many users were denied
 with most users come first.
 
 --max is for alerts: only the groups with more denied events are printed, and the exit code
-is 1 if there is one.`,
+is 1 if there is one.
+
+--acknowledged names a file of denials that are right. Its groups are left out, and told on
+standard error, until they expire. Each line is an object that says which values a group
+has (of manager, action, attribute, user, permission, metadata.KEY; null for none), who
+owns it, why, and until when; lines that begin with # are comments:
+
+  {"manager":"Invoice","attribute":"total","owner":"billing@example.com",
+   "reason":"only the billing job may change totals","expires":"2027-03-31"}
+
+(that on one line). An entry covers only groups that have every column which it names in
+--by. A file that is missing or wrong is wrong usage: exit code 2.`,
 		Example: `  permaudit denied --since 7d
   permaudit denied --by manager,attribute,metadata.deployment -o csv
+  permaudit denied --since 24h --max 0 --acknowledged acknowledged.jsonl
   permaudit denied --since 24h --manager Invoice --max 100`,
 	}
-	return v.addGrouped(command, &grouped{
+	v.addGrouped(command, &grouped{
 		measure: "denied", by: dimensions{names: []string{"manager", "attribute"}}, analyze: analysis.Denied,
 		conflict: func(f *filterFlags, changed func(string) bool) error {
 			switch {
@@ -47,6 +59,8 @@ is 1 if there is one.`,
 			return nil
 		},
 	})
+	v.addAcknowledged(command)
+	return command
 }
 
 func (v *invocation) newBypasses() *cobra.Command {
@@ -108,7 +122,12 @@ func (v *invocation) group(ctx context.Context, filter query.Filter, g *grouped)
 		if err != nil {
 			return err
 		}
-		none := len(report.Groups) == 0
+		all := len(report.Groups)
+		noteAcknowledged := v.acknowledge(report, v.now)
+		none, rest := len(report.Groups) == 0, "no"
+		if all > len(report.Groups) {
+			rest = "no other"
+		}
 		if g.most.set {
 			report.Groups = slices.DeleteFunc(report.Groups, func(group analysis.Group) bool { return group.Events <= *g.most.into })
 		}
@@ -121,11 +140,12 @@ func (v *invocation) group(ctx context.Context, filter query.Filter, g *grouped)
 		if err := v.writeReport(report, g.measure, most); err != nil && !isClosed(err) {
 			return err
 		}
+		noteAcknowledged()
 		switch {
 		case none:
-			v.note("note: no event is %s", g.measure)
+			v.note("note: %s event is %s", rest, g.measure)
 		case len(report.Groups) == 0:
-			v.note("note: no group has more than %s %s events", g.most.String(), g.measure)
+			v.note("note: %s group has more than %s %s events", rest, g.most.String(), g.measure)
 		}
 		if most > 0 && len(report.Groups) > most {
 			v.note("note: %s left out; --limit 0 prints all", count(int64(len(report.Groups)-most), "more group is", "more groups are"))
@@ -139,24 +159,12 @@ func (v *invocation) group(ctx context.Context, filter query.Filter, g *grouped)
 	})
 }
 
-// mostAlerts is how many groups an alert names.
-const mostAlerts = 20
-
 // alert reports the groups, which have more events than --max.
 func (v *invocation) alert(report *analysis.Report, g *grouped) error {
-	over := len(report.Groups)
-	for i, group := range report.Groups {
-		if i < mostAlerts {
-			v.tell("permaudit: finding: " + describe(report.By, group.Key) + ": " + number(group.Events) + " " + g.measure + ", more than --max " + g.most.String())
-		}
-	}
-	if over == 0 {
-		return nil
-	}
-	if over > mostAlerts {
-		v.tell("permaudit: finding: and " + count(int64(over-mostAlerts), "more group", "more groups"))
-	}
-	return errFinding
+	return v.find(len(report.Groups), "group", func(i int) string {
+		group := report.Groups[i]
+		return describe(report.By, group.Key) + ": " + number(group.Events) + " " + g.measure + ", more than --max " + g.most.String()
+	})
 }
 
 // describe names a group. A value in quotes is no null.

@@ -36,10 +36,10 @@ are printed only if --action names gap.`,
 }
 
 // addCommon adds the flags that all commands have which print an answer.
-func (v *invocation) addCommon(command *cobra.Command) {
+func (v *invocation) addCommon(command *cobra.Command, otherFormats ...string) {
 	v.addFrom(command)
 	v.addFilter(command)
-	v.addOutput(command)
+	v.addOutput(command, otherFormats...)
 	command.Flags().SortFlags = false
 }
 

@@ -31,12 +31,17 @@ func blocksOf(t *testing.T, page string) (blocks []block) {
 // quickstart runs the example of that name, and returns the directory of its files.
 func quickstart(t *testing.T) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "go", "run", "./examples/quickstart")
+	return example(t, "quickstart")
+}
+
+func example(t *testing.T, name string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", "run", "./examples/"+name)
 	command.Dir = "../.."
 	command.Env = append(os.Environ(), "GOWORK=off", "TMPDIR="+t.TempDir())
 	said, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", said)
-	directory := regexp.MustCompile(`audit.db are in (\S+)`).FindSubmatch(said)
+	directory := regexp.MustCompile(`(?:is|are) in (\S+)\n$`).FindSubmatch(said)
 	require.NotNil(t, directory, "%s", said)
 	return string(directory[1])
 }
@@ -88,9 +93,18 @@ func alike(text string) string {
 }
 
 func TestTheCommandsOfTheDocsSayWhatTheDocsSay(t *testing.T) {
-	directory := quickstart(t)
-	for page, commands := range map[string]int{"../../docs/analysis.md": 9, "../../docs/alerts.md": 7} {
-		blocks := blocksOf(t, page)
+	logs := map[string]string{"quickstart": quickstart(t), "deployment": example(t, "deployment")}
+	require.NoError(t, os.Symlink(filepath.Join(logs["deployment"], "permission.log"), filepath.Join(logs["quickstart"], "deployment.log")))
+	for page, its := range map[string]struct {
+		log      string
+		commands int
+	}{
+		"../../docs/analysis.md":   {"quickstart", 10},
+		"../../docs/alerts.md":     {"quickstart", 9},
+		"../../docs/regression.md": {"deployment", 3},
+		"../../docs/suggest.md":    {"deployment", 3},
+	} {
+		blocks, directory := blocksOf(t, page), logs[its.log]
 		run := 0
 		for i, b := range blocks {
 			if b.language != "sh" {
@@ -109,7 +123,10 @@ func TestTheCommandsOfTheDocsSayWhatTheDocsSay(t *testing.T) {
 			}
 			require.Equal(t, alike(blocks[i+1].text), alike(shell(t, directory, b.text, env...)), "%s: %s", page, b.text)
 		}
-		require.Equal(t, commands, run, page)
+		require.Equal(t, its.commands, run, page)
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		require.Regexp(t, "in that directory, with `bin/` on the `PATH`|\\(see \\[analysis\\.md\\]", string(text), "%s: where are its commands run?", page)
 	}
 }
 
@@ -126,7 +143,7 @@ func TestNoAlertOfTheDocsTakesAMissingLogForAGoodOne(t *testing.T) {
 			require.Equal(t, exitTrouble, result.code, "%s: %s", b.text, result.err)
 		}
 	}
-	require.Equal(t, 7, recipes)
+	require.Equal(t, 9, recipes)
 }
 
 func TestTheSQLForDuckDBOfTheDocsSaysWhatTheDocsSay(t *testing.T) {

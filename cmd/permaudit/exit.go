@@ -8,11 +8,12 @@ import (
 	"syscall"
 )
 
-// The exit codes. 3 is kept for "not enough data to judge".
+// The exit codes.
 const (
 	exitOK          = 0
-	exitFinding     = 1   // --max is exceeded
+	exitFinding     = 1   // --max is exceeded, or there is an alert
 	exitUsage       = 2   // a flag, a column, a time or an argument is wrong
+	exitNoData      = 3   // there is not enough to judge anything
 	exitTrouble     = 4   // a source could not be read, or a destination written
 	exitInterrupted = 130 // by SIGINT, as shells have it
 )
@@ -27,8 +28,14 @@ func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
 }
 
+// noDataError says why there is not enough data to judge anything, and what helps.
+type noDataError struct{ text string }
+
+// Error implements error.
+func (e *noDataError) Error() string { return "not enough data to judge: " + e.text }
+
 // errFinding is returned once a finding was reported.
-var errFinding = errors.New("a limit is exceeded")
+var errFinding = errors.New("something was found")
 
 // errTold is returned when what failed was reported already.
 var errTold = errors.New("it was reported")
@@ -39,6 +46,7 @@ var errPipe = errors.New("the output is closed")
 // exitCode returns the exit code for the error of a command, and reports it.
 func (v *invocation) exitCode(ctx context.Context, err error) int {
 	var usage *usageError
+	var noData *noDataError
 	var stopped *interruption
 	switch {
 	case err == nil, errors.Is(err, errPipe):
@@ -50,6 +58,9 @@ func (v *invocation) exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &usage):
 		v.fail(usage.text)
 		return exitUsage
+	case errors.As(err, &noData):
+		v.fail(noData.Error())
+		return exitNoData
 	case errors.As(err, &stopped):
 		return stopped.code()
 	case ctx.Err() != nil: // whatever failed did so because of it
@@ -64,10 +75,15 @@ func (v *invocation) exitCode(ctx context.Context, err error) int {
 
 // fail reports an error, on one line that begins with the name of the program.
 func (v *invocation) fail(text string) {
-	for _, prefix := range []string{"query: ", "analysis: "} {
+	v.tell("permaudit: " + oneLine(withoutPrefix(text)))
+}
+
+// withoutPrefix takes from an error the name of the package.
+func withoutPrefix(text string) string {
+	for _, prefix := range []string{"query: ", "analysis: ", "compare: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
-	v.tell("permaudit: " + oneLine(text))
+	return text
 }
 
 // oneLine puts the lines of a text behind one another.

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,16 +51,17 @@ func (s *sources) Type() string { return "source" }
 
 // natural is a flag that counts something.
 type natural struct {
-	into *int64
-	most int64 // 0: mostNatural
-	set  bool
+	into  *int64
+	least int64
+	most  int64 // 0: mostNatural
+	set   bool
 }
 
 func (n *natural) String() string { return strconv.FormatInt(*n.into, 10) }
 
 func (n *natural) Set(value string) error {
 	number, err := strconv.ParseInt(value, 10, 64)
-	if err != nil || number < 0 || number > n.limit() {
+	if err != nil || number < n.least || number > n.limit() {
 		return errors.New(n.want())
 	}
 	*n.into, n.set = number, true
@@ -70,15 +72,40 @@ func (n *natural) Type() string { return "number" }
 
 func (n *natural) limit() int64 { return cmp.Or(n.most, mostNatural) }
 
-func (n *natural) want() string { return "want a whole number from 0 to " + number(n.limit()) }
+func (n *natural) want() string {
+	return "want a whole number from " + number(n.least) + " to " + number(n.limit())
+}
 
 // mostNatural fits an int on every system.
 const mostNatural = 1<<31 - 1
 
+// decimal is a flag that is a number.
+type decimal struct {
+	value float64
+	isIn  func(x float64) bool // reports whether it is accepted
+	wants string
+}
+
+func (d *decimal) String() string { return strconv.FormatFloat(d.value, 'g', -1, 64) }
+
+func (d *decimal) Set(value string) error {
+	x, err := strconv.ParseFloat(value, 64)
+	if err != nil || !d.isIn(x) {
+		return errors.New(d.want())
+	}
+	d.value = x
+	return nil
+}
+
+func (d *decimal) Type() string { return "number" }
+
+func (d *decimal) want() string { return "want " + d.wants }
+
 // dimensions is the flag --by.
 type dimensions struct {
 	names []string
-	set   bool // the names are those of the user
+	among []string // those that make sense; none: all there are
+	set   bool     // the names are those of the user
 }
 
 func (d *dimensions) String() string { return strings.Join(d.names, ",") }
@@ -93,6 +120,11 @@ func (d *dimensions) Set(value string) error {
 	}
 	if slices.Contains(names, "metadata.") {
 		return errors.New("metadata.KEY wants a key, such as metadata.request_id")
+	}
+	for _, name := range names {
+		if err := query.CheckDimensions([]string{name}); err != nil && d.among != nil {
+			return fmt.Errorf("group by %q: unknown, want some of %s", name, strings.Join(d.among, ", "))
+		}
 	}
 	if err := query.CheckDimensions(names); err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "query: "))

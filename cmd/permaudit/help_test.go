@@ -13,7 +13,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	root := c.ok("--help")
 	require.Equal(t, root, c.ok(), "without a command there is help")
 	require.Contains(t, root, "Exit codes: 0; 1 a finding")
-	for _, name := range []string{"query", "tail", "trace", "denied", "bypasses", "stats", "import", "prune", "version"} {
+	for _, name := range []string{"query", "tail", "trace", "denied", "bypasses", "compare", "suggest", "stats", "import", "prune", "version"} {
 		require.Contains(t, root, "\n  "+name)
 		help := c.ok(name, "--help")
 		require.Contains(t, help, "Examples:\n  permaudit "+name)
@@ -26,6 +26,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 
 func TestTheExamplesOfTheHelpAreAccepted(t *testing.T) {
 	c := inNewDirectory(t)
+	c.write("acknowledged.jsonl", "")
 	var examples []string
 	for _, command := range (&invocation{getenv: func(string) string { return "" }}).newRoot().Commands() {
 		for line := range strings.Lines(command.Example) {
@@ -70,6 +71,9 @@ func TestTheShellCompletes(t *testing.T) {
 		{[]string{"denied", "--by", ""}, query.Dimensions()},
 		{[]string{"denied", "--by", "manager,at"}, []string{"manager,attribute"}},
 		{[]string{"query", "--action", "read,de"}, []string{"read,delete"}},
+		{[]string{"compare", "--match", ""}, []string{"auto", "overlap", "weekday", "hour", "none"}},
+		{[]string{"compare", "--by", "manager,a"}, []string{"manager,attribute", "manager,action"}},
+		{[]string{"compare", "-o", "m"}, []string{"markdown"}},
 		{[]string{"query", "--color", "a"}, []string{"auto", "always"}},
 	} {
 		out := c.ok(append([]string{"__complete"}, row.args...)...)

@@ -24,6 +24,8 @@ type invocation struct {
 	output   string  // a format; "": by what the output is
 	filter   filterFlags
 	progress *progress // nil: there is none
+
+	acknowledged acknowledged // of the commands that have the flag
 }
 
 // run runs the command and returns its exit code. It ends when ctx does.

@@ -1,6 +1,6 @@
 // Command permaudit reads permission logs back, of files and of databases: what happened
-// to a request, which rules are missing, who uses the superuser bypass. It copies logs from
-// one place to another, and deletes what is old.
+// to a request, which rules are missing, who uses the superuser bypass, what a deployment
+// broke. It copies logs from one place to another, and deletes what is old.
 //
 // See README.md, or permaudit --help.
 package main

@@ -30,3 +30,21 @@ func (v *invocation) noteAnonymous(n analysis.Notes) {
 		v.note("note: %s no user: in each group they count as one user", count(n.Anonymous, "event has", "events have"))
 	}
 }
+
+// mostFindings is how many findings are told one by one.
+const mostFindings = 20
+
+// find reports n findings, the worst first, each of which is about one thing; there may
+// be none.
+func (v *invocation) find(n int, thing string, finding func(i int) string) error {
+	if n == 0 {
+		return nil
+	}
+	for i := range min(n, mostFindings) {
+		v.tell("permaudit: finding: " + finding(i))
+	}
+	if n > mostFindings {
+		v.tell("permaudit: finding: and " + count(int64(n-mostFindings), "more "+thing, "more "+thing+"s"))
+	}
+	return errFinding
+}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/analysis"
 	"github.com/spf13/cobra"
@@ -8,18 +11,20 @@ import (
 
 // The formats of the output.
 const (
-	formatTable = "table" // for reading; long cells are cut
-	formatWide  = "wide"  // the same with all columns, nothing is cut
-	formatJSON  = "json"  // one object a line
-	formatCSV   = "csv"
+	formatTable    = "table" // for reading; long cells are cut
+	formatWide     = "wide"  // the same with all columns, nothing is cut
+	formatJSON     = "json"  // one object a line
+	formatCSV      = "csv"
+	formatMarkdown = "markdown" // for a comment
 )
 
 var formats = []string{formatTable, formatWide, formatJSON, formatCSV}
 
-// addOutput adds the flag of the format.
-func (v *invocation) addOutput(command *cobra.Command) {
+// addOutput adds the flag of the format, with others that the command has besides.
+func (v *invocation) addOutput(command *cobra.Command, others ...string) {
+	formats := append(slices.Clone(formats), others...)
 	command.Flags().VarP(oneOf(&v.output, formats...), "output", "o",
-		"table, wide (all columns, nothing cut), json (one object a line), csv\n(default table on a terminal, else json)")
+		"table, wide (all columns, nothing cut), json (one object a line), "+strings.Join(formats[3:], ", ")+"\n(default table on a terminal, else json)")
 	complete(command, "output", formats...)
 }
 

@@ -14,6 +14,7 @@ type table struct {
 	titles []string
 	right  []bool // numbers stand to the right
 	cut    bool   // long cells are cut
+	whole  bool   // but for those of the last column
 	live   bool   // rows are written at once
 
 	widths  []int
@@ -45,14 +46,14 @@ func (s *sheet) newTable(cut, live bool, titles ...string) *table {
 	return t
 }
 
-// add adds a row, with a cell for each title.
+// add adds a row, with a cell for each title, or an empty line.
 func (t *table) add(row ...tableCell) error {
 	for i := range row {
 		row[i].text = escape(row[i].text)
 		if row[i].text == "" {
 			row[i].text = "-"
 		}
-		if t.cut {
+		if t.cut && !(t.whole && i == len(t.titles)-1) {
 			row[i].text = runewidth.Truncate(row[i].text, mostWidth, "…")
 		}
 		t.widths[i] = max(t.widths[i], runewidth.StringWidth(row[i].text))

@@ -13,7 +13,10 @@ func TestTheCommandsOfTheREADMEWork(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	c := inNewDirectory(t)
-	c.write("permission.log", log(t, events()...))
+	n := &nights{events: events()}
+	n.check("v1", "Invoice", "total", 60, 6)
+	n.check("v2", "Invoice", "total", 60, 6)
+	c.write("permission.log", n.log(t))
 	commands := 0
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllSubmatch(readme, -1) {
 		for line := range strings.Lines(string(block[1])) {
@@ -23,7 +26,7 @@ func TestTheCommandsOfTheREADMEWork(t *testing.T) {
 			commands++
 		}
 	}
-	require.Equal(t, 10, commands)
+	require.Equal(t, 12, commands)
 	for _, flag := range regexp.MustCompile("--[a-z][a-z-]*").FindAll(readme, -1) {
 		if name := string(flag); name != "--help" {
 			require.Contains(t, allFlags(t), name)

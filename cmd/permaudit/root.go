@@ -21,7 +21,8 @@ Values of one filter flag are alternatives, separated by commas or by repeating 
 flag; different flags must all hold. A leading ! excludes a value, an empty value stands
 for null, and a backslash takes a comma or a leading ! literally.
 
-Exit codes: 0; 1 a finding (--max exceeded); 2 wrong usage; 4 a source could not be read.`
+Exit codes: 0; 1 a finding (--max exceeded, an alert of compare); 2 wrong usage; 3 not enough
+data to judge; 4 a source could not be read.`
 
 // newRoot makes the command with everything below it.
 func (v *invocation) newRoot() *cobra.Command {
@@ -49,7 +50,7 @@ func (v *invocation) newRoot() *cobra.Command {
 	flags.Var(oneOf(&v.color, colorModes...), "color", "colours: auto (on a terminal, unless NO_COLOR is set), always, never")
 	complete(root, "color", colorModes...)
 	root.AddCommand(
-		v.newQuery(), v.newTail(), v.newTrace(), v.newDenied(), v.newBypasses(), v.newStats(),
+		v.newQuery(), v.newTail(), v.newTrace(), v.newDenied(), v.newBypasses(), v.newCompare(), v.newSuggest(), v.newStats(),
 		v.newImport(), v.newPrune(), newVersion(),
 	)
 	root.InitDefaultHelpCmd()

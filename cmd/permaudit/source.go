@@ -57,10 +57,21 @@ func (v *invocation) open(ctx context.Context) (*openSource, error) {
 }
 
 // reading opens the sources, hands them to ask with the progress shown, and closes them.
-func (v *invocation) reading(ctx context.Context, ask func(ctx context.Context, source *openSource) error) (err error) {
+func (v *invocation) reading(ctx context.Context, ask func(ctx context.Context, source *openSource) error) error {
+	return v.readingOf(ctx, v.open, ask)
+}
+
+// readingTwice does so for those that are read more than once.
+func (v *invocation) readingTwice(ctx context.Context, ask func(ctx context.Context, source *openSource) error) error {
+	return v.readingOf(ctx, v.openTwice, ask)
+}
+
+func (v *invocation) readingOf(
+	ctx context.Context, open func(context.Context) (*openSource, error), ask func(ctx context.Context, source *openSource) error,
+) (err error) {
 	ctx, stop := v.watch(ctx)
 	defer stop()
-	source, err := v.open(ctx)
+	source, err := open(ctx)
 	if err != nil {
 		return err
 	}
@@ -77,8 +88,9 @@ type openSource struct {
 }
 
 var (
-	_ query.Source  = (*openSource)(nil)
-	_ query.Grouper = (*openSource)(nil)
+	_ query.Source      = (*openSource)(nil)
+	_ query.Grouper     = (*openSource)(nil)
+	_ query.UserGrouper = (*openSource)(nil)
 )
 
 // Events implements query.Source.
@@ -98,6 +110,42 @@ func (s *openSource) Group(ctx context.Context, f query.Filter, by []string) (it
 		return nil, err
 	}
 	return noting(s, groups), nil
+}
+
+// GroupUsers implements query.UserGrouper.
+func (s *openSource) GroupUsers(ctx context.Context, sets []query.Set, by []string) (iter.Seq2[query.UserGroup, error], error) {
+	groups, err := s.handle.GroupUsers(ctx, sets, by)
+	if err != nil {
+		return nil, err
+	}
+	return noting(s, groups), nil
+}
+
+// judged is a source that is read several times for one answer. Its damage is noted when
+// its checks are counted first, and no other time.
+type judged struct {
+	*openSource
+
+	counted bool
+}
+
+// Events implements query.Source.
+func (j *judged) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.PermissionAuditEvent, error] {
+	return j.handle.Events(ctx, f)
+}
+
+// Group implements query.Grouper.
+func (j *judged) Group(ctx context.Context, f query.Filter, by []string) (iter.Seq2[query.Group, error], error) {
+	return j.handle.Group(ctx, f, by)
+}
+
+// GroupUsers implements query.UserGrouper.
+func (j *judged) GroupUsers(ctx context.Context, sets []query.Set, by []string) (iter.Seq2[query.UserGroup, error], error) {
+	if j.counted {
+		return j.handle.GroupUsers(ctx, sets, by)
+	}
+	j.counted = true
+	return j.openSource.GroupUsers(ctx, sets, by)
 }
 
 // noting hands a sequence on, but for the damage, which is noted.
