@@ -153,6 +153,23 @@ func TestTheLogrotateConfigurationOfTheDocsLosesNothing(t *testing.T) {
 	require.Equal(t, named(5), found)
 }
 
+// The programs of the pages that ask the log of examples/deployment say what the pages say.
+func TestTheProgramsOfTheDocsAboutDeploymentsSayWhatTheDocsSay(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	directory := regexp.MustCompile(`permission.log is in (\S+)`).FindStringSubmatch(run(t, ".", "go", "run", "./examples/deployment"))
+	require.NotNil(t, directory)
+	for page, n := range map[string]int{"docs/regression.md": 1, "docs/suggest.md": 1} {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		programs := regexp.MustCompile("(?s)```go\n(.*?)```\n\n```text\n(.*?)```").FindAllSubmatch(text, -1)
+		require.Len(t, programs, n, page)
+		for _, program := range programs {
+			_, binary := build(t, string(program[1]))
+			require.Equal(t, string(program[2]), run(t, directory[1], binary))
+		}
+	}
+}
+
 // What the docs name as a proof is there.
 func TestEveryTestThatTheDocsNameExists(t *testing.T) {
 	var code []byte
@@ -189,7 +206,7 @@ func TestTheProgramsOfTheDocsAboutAnalysisSayWhatTheDocsSay(t *testing.T) {
 	directory := regexp.MustCompile(`audit.db are in (\S+)`).FindStringSubmatch(said)
 	require.NotNil(t, directory, said)
 	programs := regexp.MustCompile("(?s)```go\n(.*?)```\n\n```text\n(.*?)```").FindAllSubmatch(text, -1)
-	require.Len(t, programs, 3)
+	require.Len(t, programs, 4)
 	times := regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`)
 	for _, program := range programs {
 		_, binary := build(t, string(program[1]))

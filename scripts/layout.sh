@@ -24,7 +24,7 @@ for file in \
 	Makefile .ci/run README.md CHANGELOG.md CONTRIBUTING.md LICENSE; do
 	[[ -s "$file" ]] || wrong "$file is missing or empty"
 done
-for dir in internal examples/quickstart examples/custom-logger examples/postgres examples/testing; do
+for dir in internal examples/quickstart examples/custom-logger examples/postgres examples/testing examples/deployment; do
 	[[ -d "$dir" ]] || wrong "directory $dir is missing"
 done
 for dir in sqlite postgres audittest query analysis; do
