@@ -34,24 +34,16 @@ func (a *Acknowledgment) Until() string {
 // MarshalJSON implements json.Marshaler: a line of a file, which ReadAcknowledgments
 // reads again. The dimensions come first, those of metadata behind the others.
 func (a Acknowledgment) MarshalJSON() ([]byte, error) {
+	names := a.dimensions()
+	values := make([]string, len(names))
+	for i, name := range names {
+		values[i] = a.Key[name]
+	}
 	o := object{'{'}
-	for _, name := range a.dimensions() {
-		var value *string
-		if text := a.Key[name]; text != "" {
-			value = &text
-		}
-		if err := o.add(name, value); err != nil {
-			return nil, err
-		}
+	if err := o.addKey(names, values); err != nil {
+		return nil, err
 	}
-	for _, member := range []struct{ name, value string }{
-		{memberOwner, a.Owner}, {memberReason, a.Reason}, {memberExpires, a.Until()},
-	} {
-		if err := o.add(member.name, member.value); err != nil {
-			return nil, err
-		}
-	}
-	return append(o, '}'), nil
+	return o.close([]member{{memberOwner, a.Owner}, {memberReason, a.Reason}, {memberExpires, a.Until()}})
 }
 
 // dimensions are those that are named: as they are listed, then those of metadata.

@@ -222,10 +222,7 @@ func (options *CompareOptions) withDefaults() (CompareOptions, error) {
 	if options != nil {
 		o = *options
 	}
-	if len(o.By) == 0 {
-		o.By = []string{"manager", "action", "attribute"}
-	}
-	o.By = slices.Clone(o.By)
+	o.By = orDefault(o.By, "manager", "action", "attribute")
 	o.Alpha = cmp.Or(o.Alpha, 0.05)
 	o.MinRatio = cmp.Or(o.MinRatio, 2)
 	o.MinUsers = cmp.Or(o.MinUsers, 5)

@@ -17,18 +17,18 @@ func (j *judge) verdicts(by []string) []KeyVerdict {
 	isMultiple := func(name string) bool { return name == "attribute" || name == "permission" }
 	for i, k := range j.keys {
 		all[i] = j.keyVerdict(k, by)
-		switch all[i].Verdict {
-		case VerdictLostRule, VerdictRegression, VerdictNewDenial:
-			var single []string
-			for d, name := range by {
-				if !isMultiple(name) {
-					single = append(single, k.key[d])
-				}
+		if !all[i].Verdict.isDenial() {
+			continue
+		}
+		var single []string
+		for d, name := range by {
+			if !isMultiple(name) {
+				single = append(single, k.key[d])
 			}
-			if len(single) < len(by) {
-				key := string(counting.AppendKey(nil, single))
-				kindred[key] = append(kindred[key], i)
-			}
+		}
+		if len(single) < len(by) {
+			key := string(counting.AppendKey(nil, single))
+			kindred[key] = append(kindred[key], i)
 		}
 	}
 	for _, alerts := range kindred {

@@ -19,21 +19,13 @@ func (r Replayed) MarshalJSON() ([]byte, error) {
 	if groups == nil {
 		groups = []ReplayedGroup{}
 	}
-	for _, each := range []struct {
-		name  string
-		value any
-	}{
+	return o.close([]member{
 		{"inconsistent", r.Inconsistent},
 		{"gaps", r.Gaps},
 		{"dropped", r.Dropped},
 		{"damaged", r.Damaged},
 		{"groups", groups},
-	} {
-		if err := o.add(each.name, each.value); err != nil {
-			return nil, err
-		}
-	}
-	return append(o, '}'), nil
+	})
 }
 
 // MarshalJSON implements json.Marshaler: an object with a key for each dimension, null
@@ -41,19 +33,13 @@ func (r Replayed) MarshalJSON() ([]byte, error) {
 // "errors", each as a Change has it.
 func (g ReplayedGroup) MarshalJSON() ([]byte, error) {
 	o := object{'{'}
-	for i, name := range g.by {
-		var value *string
-		if g.Key[i] != "" {
-			value = &g.Key[i]
-		}
-		if err := o.add(name, value); err != nil {
-			return nil, err
-		}
+	if err := o.addKey(g.by, g.Key); err != nil {
+		return nil, err
 	}
 	if err := o.addChanges(&g.Changes); err != nil {
 		return nil, err
 	}
-	return append(o, '}'), nil
+	return o.close(nil)
 }
 
 func (o *object) addChanges(c *Changes) error {
