@@ -306,6 +306,9 @@ func (q *queue) finish(b *batch, err error) {
 	}
 	q.admit()
 	ack, flushed, shared := b.ack, b.flushed, b.shared
+	if q.spooler != nil && !shared {
+		q.spooler.forget(b) // it is freed
+	}
 	q.mu.Unlock()
 	ack.resolve(err)
 	flushed.resolve(err)

@@ -120,6 +120,14 @@ func (s *spooler) tookOver() bool {
 	return took
 }
 
+// forget is called when a batch that the worker has alone is delivered: the spooler must not
+// take it any more, nor what it is used for next. The queue is locked.
+func (s *spooler) forget(b *batch) {
+	if s.sending == b {
+		s.sending = nil
+	}
+}
+
 // takeBack is called when another program has cut a segment to size bytes. If what the
 // worker is trying to write was there, it is in memory alone now. The queue is locked.
 func (s *spooler) takeBack(of *segment, size int64) bool {
