@@ -85,7 +85,8 @@ const operationsPage = "docs/operations.md"
 func TestTheProgramsOfTheDocsAboutOperationsRun(t *testing.T) {
 	programs := blocks(t, operationsPage, "go")
 	directory, binary := build(t, programs[0])
-	require.Equal(t, "[]\n", run(t, directory, binary), "there is no problem")
+	said := strings.Split(strings.TrimSpace(run(t, directory, binary)), "\n") // first that MaxWait passed, on a busy machine
+	require.Equal(t, "[]", said[len(said)-1], "there is no problem")
 
 	// The letters that the other one records again.
 	letter, err := audit.PermissionAuditEvent{Action: audit.ActionRead, Manager: "Project"}.MarshalJSON()

@@ -26,8 +26,8 @@ func TestUserGrouperAcceptsSeveralLogs(t *testing.T) {
 }
 
 func TestUserGrouperAcceptsSourcesOfSeveralKinds(t *testing.T) {
-	slices := &slicesByName{events: map[string][]audit.PermissionAuditEvent{}}
-	require.NoError(t, query.RegisterSource("slices", slices.open))
+	slices, err := registered()
+	require.NoError(t, err)
 	TestUserGrouper(t, func(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
 		half := len(events) / 2
 		return openAll(tb, slices.add(events[:half]), logFile(tb, events[half:]))
@@ -61,6 +61,12 @@ type slicesByName struct {
 	mu     sync.Mutex
 	events map[string][]audit.PermissionAuditEvent
 }
+
+// registered are those of the scheme slices, which can be registered once.
+var registered = sync.OnceValues(func() (*slicesByName, error) {
+	s := &slicesByName{events: map[string][]audit.PermissionAuditEvent{}}
+	return s, query.RegisterSource("slices", s.open)
+})
 
 func (s *slicesByName) add(events []audit.PermissionAuditEvent) (spec string) {
 	s.mu.Lock()

@@ -3,9 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,42 +11,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/audittest"
+	"github.com/permaudit/audit/internal/asread"
 	"github.com/permaudit/audit/internal/table"
 	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 )
-
-// oneByOne is a source that is no Grouper: query groups its events.
-type oneByOne struct{ query.Source }
-
-// grouped are the groups of a source as text, and what its damage is.
-func grouped(tb testing.TB, source query.Source, f query.Filter, by ...string) (groups, damage []string) {
-	tb.Helper()
-	sequence, err := query.GroupBy(tb.Context(), source, f, by)
-	require.NoError(tb, err)
-	for group, err := range sequence {
-		var damaged *query.DamageError
-		var gap *query.GapError
-		if errors.As(err, &damaged) || errors.As(err, &gap) {
-			damage = append(damage, err.Error())
-			continue
-		}
-		require.NoError(tb, err)
-		groups = append(groups, fmt.Sprintf("%q %d/%d %d %d %d %s %s", group.Key, group.Events, group.Checks, group.Users, group.Anonymous, group.Sampled,
-			group.First.Format(time.RFC3339Nano), group.Last.Format(time.RFC3339Nano)))
-	}
-	slices.Sort(groups)
-	return groups, damage
-}
-
-// requireGroupedAsRead compares a store with its own events.
-func requireGroupedAsRead(t *testing.T, store query.Source, f query.Filter, by ...string) {
-	t.Helper()
-	groups, damage := grouped(t, store, f, by...)
-	wantGroups, wantDamage := grouped(t, oneByOne{store}, f, by...)
-	require.Equal(t, wantGroups, groups)
-	require.Equal(t, wantDamage, damage)
-}
 
 // watched keeps the statements of the readings of a store, with their arguments.
 func watched(store *Store) *[]statement {
@@ -79,8 +46,8 @@ func TestGroupsAreCountedInSQL(t *testing.T) {
 	seen := watched(store)
 	for _, by := range [][]string{{"manager", "attribute"}, {"user"}, {"day", "granted"}, {"hour"}, {"metadata.request_id"}, nil} {
 		for _, f := range []query.Filter{{}, {Granted: query.No}, {User: query.Terms{In: []string{"u3"}}}, {Since: events[2000].Timestamp}} {
-			got, damage := grouped(t, store, f, by...)
-			want, _ := grouped(t, query.Slice(events), f, by...)
+			got, damage := asread.Groups(t, store, f, by...)
+			want, _ := asread.Groups(t, query.Slice(events), f, by...)
 			require.Equal(t, want, got, by)
 			require.Empty(t, damage)
 		}
@@ -106,7 +73,7 @@ func TestDamagedRowsAreYieldedBesideGroups(t *testing.T) {
 		execute(t, dsn, "UPDATE permission_audit_log SET "+change+" WHERE id = 2")
 		for _, f := range []query.Filter{{}, {Granted: query.No}, {Granted: query.Yes}, {User: query.Terms{In: []string{"user-1"}}}} {
 			for _, by := range [][]string{nil, {"attribute"}, {"day"}, {"metadata.request_id", "granted"}} {
-				requireGroupedAsRead(t, store, f, by...)
+				asread.RequireGroups(t, store, f, by...)
 			}
 		}
 	}
@@ -180,7 +147,7 @@ func TestGroupsUseIndexes(t *testing.T) {
 		"gaps":            {query.Filter{}, "gap_created_at"},
 	} {
 		seen := watched(store)
-		groups, _ := grouped(t, store, row.filter, "manager")
+		groups, _ := asread.Groups(t, store, row.filter, "manager")
 		require.NotEmpty(t, groups, name)
 		var used []string
 		for _, s := range *seen {
@@ -221,7 +188,7 @@ func TestTheOriginalsTableIsAGrouper(t *testing.T) {
 	loadOriginal(t, dsn)
 	store := openTest(t, dsn, &Options{TableName: originalTable, ReadOnly: true})
 	for _, by := range [][]string{{"manager", "attribute"}, {"user"}, {"day", "action"}, {"metadata.request_id"}} {
-		requireGroupedAsRead(t, store, query.Filter{Granted: query.No}, by...)
+		asread.RequireGroups(t, store, query.Filter{Granted: query.No}, by...)
 	}
 	refill := func(tb testing.TB, events []audit.PermissionAuditEvent) query.Source {
 		withConn(tb, dsn, func(ctx context.Context, conn *pgx.Conn) {

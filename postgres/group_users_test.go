@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,51 +11,11 @@ import (
 	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/asread"
 	"github.com/permaudit/audit/internal/table"
 	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 )
-
-// users is what a source yields of sets, as text, and what its damage is.
-func users(tb testing.TB, source query.Source, sets []query.Set, by ...string) (texts, damage []string) {
-	tb.Helper()
-	sequence, err := query.GroupUsersBy(tb.Context(), source, sets, by)
-	require.NoError(tb, err)
-	for group, err := range sequence {
-		if err != nil {
-			damage = append(damage, err.Error())
-			continue
-		}
-		texts = append(texts, fmt.Sprintf("%q %v", group.Key, group.Sets))
-		for u := range group.Users {
-			u.Number = 0
-			texts = append(texts, fmt.Sprintf("%q %v", group.Key, u))
-		}
-	}
-	slices.Sort(texts)
-	slices.Sort(damage)
-	return texts, damage
-}
-
-// requireUsersAsRead compares a store with its own events.
-func requireUsersAsRead(t *testing.T, store query.Source, sets []query.Set, by ...string) {
-	t.Helper()
-	texts, damage := users(t, store, sets, by...)
-	wantTexts, wantDamage := users(t, oneByOne{store}, sets, by...)
-	require.Equal(t, wantTexts, texts)
-	require.Equal(t, wantDamage, damage)
-}
-
-// requestSets are sets of all kinds.
-func requestSets(requests ...string) []query.Set {
-	at := time.Now()
-	return []query.Set{
-		{},
-		{Filter: query.Filter{Metadata: map[string]query.Terms{"request_id": {In: requests}}}},
-		{Filter: query.Filter{Metadata: map[string]query.Terms{"request_id": {NotIn: requests}}, Granted: query.No}},
-		{Windows: []query.Window{{Since: at.AddDate(-1, 0, 0), Until: at}, {Since: at.Add(time.Hour), Until: at.AddDate(1, 0, 0)}}},
-	}
-}
 
 // deployed are events of two deployments, a minute apart, some of them sampled.
 func deployed(n int) []audit.PermissionAuditEvent {
@@ -91,10 +50,10 @@ func TestUsersAreCountedOnAnyConnections(t *testing.T) {
 		for _, mode := range []string{"", "&default_query_exec_mode=simple_protocol", "&default_query_exec_mode=exec"} {
 			store, err := New(t.Context(), poolOf(t, dsn+mode, connections), nil)
 			require.NoError(t, err)
-			for _, sets := range [][]query.Set{deployments(2), deployments(5), requestSets("v0")} {
+			for _, sets := range [][]query.Set{deployments(2), deployments(5), asread.Sets("v0")} {
 				for _, by := range [][]string{{"manager", "action", "attribute"}, {"day", "granted"}, {"metadata.deployment", "user"}} {
-					got, damage := users(t, store, sets, by...)
-					want, _ := users(t, oneByOne{store}, sets, by...)
+					got, damage := asread.Users(t, store, sets, by...)
+					want, _ := asread.Users(t, asread.OneByOne{Source: store}, sets, by...)
 					require.Equal(t, want, got, "%d %s %v", connections, mode, by)
 					require.Empty(t, damage)
 				}
@@ -109,13 +68,13 @@ func TestManyCountUsersWithFewConnections(t *testing.T) {
 	store, err := New(t.Context(), poolOf(t, dsn, 2), nil)
 	require.NoError(t, err)
 	require.NoError(t, store.WriteBatch(t.Context(), entries(t, deployed(500)...)))
-	want, _ := users(t, store, deployments(3), "manager")
+	want, _ := asread.Users(t, store, deployments(3), "manager")
 	var all sync.WaitGroup
 	got := make([][]string, 16)
 	for i := range got {
 		all.Go(func() {
 			for range 5 {
-				got[i], _ = users(t, store, deployments(3), "manager")
+				got[i], _ = asread.Users(t, store, deployments(3), "manager")
 			}
 		})
 	}
@@ -185,8 +144,8 @@ func TestDamagedRowsAreYieldedBesideUsers(t *testing.T) {
 		}
 		execute(t, dsn, "UPDATE permission_audit_log SET "+change+" WHERE id = 2")
 		for _, by := range [][]string{nil, {"attribute"}, {"day"}, {"metadata.request_id", "granted"}} {
-			requireUsersAsRead(t, store, requestSets("r-0"), by...)
-			requireUsersAsRead(t, store, requestSets("r-0")[1:2], by...)
+			asread.RequireUsers(t, store, asread.Sets("r-0"), by...)
+			asread.RequireUsers(t, store, asread.Sets("r-0")[1:2], by...)
 		}
 	}
 }
@@ -222,7 +181,7 @@ func TestCountingUsersEndsWithItsContext(t *testing.T) {
 		ctx = t.Context()
 	}
 	store.reader.Rows = rows
-	texts, _ := users(t, store, deployments(2), "manager")
+	texts, _ := asread.Users(t, store, deployments(2), "manager")
 	require.NotEmpty(t, texts, "the store is as good as before")
 }
 
@@ -239,7 +198,7 @@ func TestWindowsUseTheIndex(t *testing.T) {
 		return rows(ctx, statements, newEach)
 	}
 	windows := []query.Window{{Since: begin, Until: begin.Add(time.Minute)}, {Since: begin.Add(time.Hour), Until: begin.Add(time.Hour + time.Minute)}}
-	texts, _ := users(t, store, []query.Set{{Windows: windows[:1]}, {Windows: windows}}, "manager")
+	texts, _ := asread.Users(t, store, []query.Set{{Windows: windows[:1]}, {Windows: windows}}, "manager")
 	require.NotEmpty(t, texts)
 	require.Len(t, seen, 2)
 	for i, s := range seen {

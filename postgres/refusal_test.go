@@ -160,6 +160,7 @@ func TestWhatCanBeMendedIsTriedAgain(t *testing.T) {
 			require.NoError(t, err)
 			logger, reports := newLogger(t, store, nil)
 			require.NoError(t, logger.Record(t.Context(), numbered(1)))
+			require.Eventually(t, func() bool { return len(reports()) > 0 }, time.Minute, time.Millisecond)
 			short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			require.ErrorContains(t, logger.Flush(short), c.says)

@@ -18,21 +18,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// changes lets a test change the table between two looks of a follower.
-func changes(store *Store) (change chan<- string) {
-	todo := make(chan string)
+// changes lets a test change the table between two looks of a follower. change returns
+// when it is done: what is written after it is not deleted by it.
+func changes(tb testing.TB, store *Store) (change func(statement string)) {
+	tb.Helper()
+	todo, done := make(chan string), make(chan error, 1)
 	look := store.reader.Layout
 	store.reader.Layout = func(ctx context.Context) (table.Layout, error) {
 		select {
 		case statement := <-todo:
-			if _, err := store.writes.ExecContext(ctx, statement); err != nil {
-				return table.Layout{}, err
-			}
+			_, err := store.writes.ExecContext(ctx, statement)
+			done <- err
 		default:
 		}
 		return look(ctx)
 	}
-	return todo
+	return func(statement string) {
+		tb.Helper()
+		todo <- statement
+		require.NoError(tb, <-done)
+	}
 }
 
 // inserted is the SQL for a row of each manager.
@@ -68,11 +73,11 @@ func TestFollowYieldsWhatHasTheIdsOfDeletedRowsOnce(t *testing.T) {
 			t.Run(fmt.Sprint(name, " ", late), func(t *testing.T) {
 				store := openTest(t, newPath(t), nil)
 				store.reader.Late = late
-				change := changes(store)
+				change := changes(t, store)
 				require.NoError(t, store.WriteBatch(t.Context(), entries(t, numbered(5)...)))
 				next, end := following(t, store, everything, 1)
 				require.Equal(t, "m4", next())
-				change <- row.change
+				change(row.change)
 				for _, want := range row.want {
 					require.Equal(t, want, next())
 				}
@@ -102,15 +107,15 @@ func TestFollowOfALargeTableNoticesWhatWasDeleted(t *testing.T) {
 			store := openTest(t, path, nil)
 			require.NoError(t, store.Ping(t.Context()))
 			execute(t, path, strings.TrimPrefix(inserted(slices.Repeat([]string{"many"}, 40_000)...), "; "))
-			change := changes(store)
+			change := changes(t, store)
 			next, end := following(t, store, everything, 1)
 			require.Equal(t, "many", next())
-			change <- row.change
+			change(row.change)
 			for _, want := range row.want {
 				require.Equal(t, want, next())
 			}
 			for _, want := range []string{"y", "z"} {
-				change <- "DELETE FROM permission_audit_log WHERE id = (SELECT min(id) FROM permission_audit_log)" + inserted(want)
+				change("DELETE FROM permission_audit_log WHERE id = (SELECT min(id) FROM permission_audit_log)" + inserted(want))
 				require.Equal(t, want, next())
 			}
 			require.ErrorIs(t, end(), errEnough)

@@ -16,41 +16,11 @@ import (
 
 	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/audittest"
+	"github.com/permaudit/audit/internal/asread"
 	"github.com/permaudit/audit/internal/table"
 	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 )
-
-// oneByOne is a source that is no Grouper: query groups its events.
-type oneByOne struct{ query.Source }
-
-// grouped are the groups of a source as text, and what its damage is.
-func grouped(tb testing.TB, source query.Source, f query.Filter, by ...string) (groups, damage []string) {
-	tb.Helper()
-	sequence, err := query.GroupBy(tb.Context(), source, f, by)
-	require.NoError(tb, err)
-	for group, err := range sequence {
-		var damaged *query.DamageError
-		if errors.As(err, &damaged) {
-			damage = append(damage, err.Error())
-			continue
-		}
-		require.NoError(tb, err)
-		groups = append(groups, fmt.Sprintf("%q %d/%d %d %d %d %s %s", group.Key, group.Events, group.Checks, group.Users, group.Anonymous, group.Sampled,
-			group.First.Format(time.RFC3339Nano), group.Last.Format(time.RFC3339Nano)))
-	}
-	slices.Sort(groups)
-	return groups, damage
-}
-
-// requireGroupedAsRead compares a store with its own events.
-func requireGroupedAsRead(t *testing.T, store query.Source, f query.Filter, by ...string) {
-	t.Helper()
-	groups, damage := grouped(t, store, f, by...)
-	wantGroups, wantDamage := grouped(t, oneByOne{store}, f, by...)
-	require.Equal(t, wantGroups, groups)
-	require.Equal(t, wantDamage, damage)
-}
 
 // watchStatements keeps the statements that a store runs, with their plans.
 func watchStatements(tb testing.TB, store *Store) (statements func() []string, plans func() []string) {
@@ -103,8 +73,8 @@ func TestGroupsAreCountedInSQL(t *testing.T) {
 		statements, _ := watchStatements(t, store)
 		for _, by := range [][]string{{"manager", "attribute"}, {"user"}, {"day", "granted"}, {"hour"}, {"metadata.request_id"}, nil} {
 			for _, f := range []query.Filter{{}, {Granted: query.No}, {User: query.Terms{In: []string{"u3"}}}, {Since: events[4000].Timestamp}} {
-				got, damage := grouped(t, store, f, by...)
-				want, _ := grouped(t, query.Slice(read(t, query.Slice(events), everything)), f, by...)
+				got, damage := asread.Groups(t, store, f, by...)
+				want, _ := asread.Groups(t, query.Slice(read(t, query.Slice(events), everything)), f, by...)
 				require.Equal(t, want, got, "%s %v", name, by)
 				require.Empty(t, damage)
 			}
@@ -127,9 +97,9 @@ func TestMarksInValuesDoNotMoveColumns(t *testing.T) {
 			e := event(fmt.Sprint("m", i))
 			set(&e)
 			require.NoError(t, store.WriteBatch(t.Context(), entries(t, e, event("other"))))
-			requireGroupedAsRead(t, store, everything, "manager", "user")
-			requireGroupedAsRead(t, store, query.Filter{Granted: query.No}, "metadata.k")
-			requireUsersAsRead(t, store, requestSets("r-m1"), "manager", "metadata.k")
+			asread.RequireGroups(t, store, everything, "manager", "user")
+			asread.RequireGroups(t, store, query.Filter{Granted: query.No}, "metadata.k")
+			asread.RequireUsers(t, store, asread.Sets("r-m1"), "manager", "metadata.k")
 		}
 	}
 }
@@ -137,10 +107,10 @@ func TestMarksInValuesDoNotMoveColumns(t *testing.T) {
 func TestDamagedRowsAreYieldedBesideGroups(t *testing.T) {
 	store, _ := damaged(t)
 	for _, by := range [][]string{{"manager"}, {"manager", "attribute"}, {"permission"}, {"day"}, {"metadata.request_id"}, nil} {
-		requireGroupedAsRead(t, store, everything, by...)
-		requireGroupedAsRead(t, store, query.Filter{Granted: query.No, User: query.Terms{In: []string{"42"}}}, by...)
+		asread.RequireGroups(t, store, everything, by...)
+		asread.RequireGroups(t, store, query.Filter{Granted: query.No, User: query.Terms{In: []string{"42"}}}, by...)
 	}
-	groups, damage := grouped(t, store, everything, "manager", "attribute")
+	groups, damage := asread.Groups(t, store, everything, "manager", "attribute")
 	require.Len(t, damage, 10, "whose columns are needed")
 	require.Contains(t, strings.Join(groups, "\n"), `"good" "status"`)
 }
@@ -159,8 +129,8 @@ func TestEveryDamageIsNoticed(t *testing.T) {
 		execute(t, path, "UPDATE permission_audit_log SET "+change+" WHERE id = 2")
 		for _, f := range []query.Filter{{}, {Granted: query.No}, {Granted: query.Yes}, {User: query.Terms{In: []string{"42"}}}} {
 			for _, by := range [][]string{nil, {"attribute"}, {"day"}, {"metadata.request_id", "granted"}} {
-				requireGroupedAsRead(t, store, f, by...)
-				requireUsersAsRead(t, store, []query.Set{{Filter: f}, {}}, by...)
+				asread.RequireGroups(t, store, f, by...)
+				asread.RequireUsers(t, store, []query.Set{{Filter: f}, {}}, by...)
 			}
 		}
 	}
@@ -173,7 +143,7 @@ func TestRowsWithoutNeighboursAreGrouped(t *testing.T) {
 	for id, other := range []int64{0, -9223372036854775808, -5, 0, 100_000_000_000, 9223372036854775806, 9223372036854775807} {
 		execute(t, path, fmt.Sprintf("UPDATE permission_audit_log SET id = %d WHERE id = %d", other, id))
 	}
-	groups, _ := grouped(t, store, everything, "manager")
+	groups, _ := asread.Groups(t, store, everything, "manager")
 	require.Len(t, groups, 6)
 }
 
@@ -188,7 +158,7 @@ func TestRowsFarApartAreReadInFewStatements(t *testing.T) {
 			INSERT INTO permission_audit_log (id, created_at, action, attributes, granted, bypassed, manager, permissions)
 			SELECT i * %d, '2020-01-01 00:00:00', 'read', '[]', 1, 0, 'm', '[]' FROM n`, distance))
 		statements, _ := watchStatements(t, store)
-		groups, _ := grouped(t, store, everything, "manager")
+		groups, _ := asread.Groups(t, store, everything, "manager")
 		require.Len(t, groups, 1)
 		require.Contains(t, groups[0], " 5000/5000 ")
 		counts[distance] = len(statements())
@@ -212,7 +182,7 @@ func TestGroupsUseIndexes(t *testing.T) {
 	} {
 		store := decisions(t, nil)
 		_, plans := watchStatements(t, store)
-		groups, _ := grouped(t, store, row.filter, "manager")
+		groups, _ := asread.Groups(t, store, row.filter, "manager")
 		require.NotEmpty(t, groups)
 		require.True(t, slices.ContainsFunc(plans(), func(step string) bool {
 			return strings.Contains(step, "USING INDEX permission_audit_log_"+row.index)
@@ -224,7 +194,7 @@ func TestGroupsUseIndexes(t *testing.T) {
 func TestGeneralManagersTableIsAGrouper(t *testing.T) {
 	store := openTest(t, generalManager(t), &Options{TableName: gmTable, ReadOnly: true})
 	for _, by := range [][]string{{"manager", "attribute"}, {"user"}, {"day", "action"}, {"metadata.request_id"}} {
-		requireGroupedAsRead(t, store, query.Filter{Granted: query.No}, by...)
+		asread.RequireGroups(t, store, query.Filter{Granted: query.No}, by...)
 	}
 	audittest.TestGrouper(t, generalManagersStore)
 	audittest.TestUserGrouper(t, generalManagersStore)

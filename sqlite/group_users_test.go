@@ -12,51 +12,11 @@ import (
 	"time"
 
 	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/asread"
 	"github.com/permaudit/audit/internal/table"
 	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 )
-
-// users is what a source yields of sets, as text, and what its damage is.
-func users(tb testing.TB, source query.Source, sets []query.Set, by ...string) (texts, damage []string) {
-	tb.Helper()
-	sequence, err := query.GroupUsersBy(tb.Context(), source, sets, by)
-	require.NoError(tb, err)
-	for group, err := range sequence {
-		if err != nil {
-			damage = append(damage, err.Error())
-			continue
-		}
-		texts = append(texts, fmt.Sprintf("%q %v", group.Key, group.Sets))
-		for u := range group.Users {
-			u.Number = 0
-			texts = append(texts, fmt.Sprintf("%q %v", group.Key, u))
-		}
-	}
-	slices.Sort(texts)
-	slices.Sort(damage)
-	return texts, damage
-}
-
-// requireUsersAsRead compares a store with its own events.
-func requireUsersAsRead(t *testing.T, store query.Source, sets []query.Set, by ...string) {
-	t.Helper()
-	texts, damage := users(t, store, sets, by...)
-	wantTexts, wantDamage := users(t, oneByOne{store}, sets, by...)
-	require.Equal(t, wantTexts, texts)
-	require.Equal(t, wantDamage, damage)
-}
-
-// requestSets are sets of all kinds.
-func requestSets(requests ...string) []query.Set {
-	at := time.Now()
-	return []query.Set{
-		{},
-		{Filter: query.Filter{Metadata: map[string]query.Terms{"request_id": {In: requests}}}},
-		{Filter: query.Filter{Metadata: map[string]query.Terms{"request_id": {NotIn: requests}}, Granted: query.No}},
-		{Windows: []query.Window{{Since: at.AddDate(-1, 0, 0), Until: at}, {Since: at.Add(time.Hour), Until: at.AddDate(1, 0, 0)}}},
-	}
-}
 
 func TestUsersAreCountedInSQL(t *testing.T) {
 	events := numbered(20 * packRows) // of which half are many
@@ -87,8 +47,8 @@ func TestUsersAreCountedInSQL(t *testing.T) {
 			{inTime(100, 9*packRows, 11*packRows, 20*packRows, 20*packRows+1, 20*packRows+2)},
 		} {
 			for _, by := range [][]string{{"manager", "attribute"}, {"metadata.deployment"}} {
-				got, damage := users(t, store, sets, by...)
-				want, _ := users(t, query.Slice(read(t, query.Slice(events), everything)), sets, by...)
+				got, damage := asread.Users(t, store, sets, by...)
+				want, _ := asread.Users(t, query.Slice(read(t, query.Slice(events), everything)), sets, by...)
 				require.Equal(t, want, got, "%s %v", name, by)
 				require.Empty(t, damage)
 			}
@@ -119,7 +79,7 @@ func TestOnlyDenseTimesAreReadInPieces(t *testing.T) {
 			SELECT datetime('2020-01-01', (%s) || ' hours'), 'read', '[]', 1, 0, 'm', '[]' FROM n`, row.rows, row.order))
 		statements, plans := watchStatements(t, store)
 		begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-		texts, _ := users(t, store, []query.Set{{Windows: []query.Window{{Since: begin, Until: begin.Add(time.Duration(row.hours) * time.Hour)}}}}, "manager")
+		texts, _ := asread.Users(t, store, []query.Set{{Windows: []query.Window{{Since: begin, Until: begin.Add(time.Duration(row.hours) * time.Hour)}}}}, "manager")
 		require.NotEmpty(t, texts, name)
 		inPieces := slices.ContainsFunc(statements(), func(s string) bool { return strings.Contains(s, "NOT INDEXED") })
 		require.Equal(t, row.pieces, inPieces, name)
@@ -133,9 +93,9 @@ func TestOnlyDenseTimesAreReadInPieces(t *testing.T) {
 func TestDamagedRowsAreYieldedBesideUsers(t *testing.T) {
 	store, _ := damaged(t)
 	for _, by := range [][]string{{"manager"}, {"manager", "attribute"}, {"permission"}, {"day"}, {"metadata.request_id"}, nil} {
-		requireUsersAsRead(t, store, requestSets("r-good"), by...)
+		asread.RequireUsers(t, store, asread.Sets("r-good"), by...)
 	}
-	texts, damage := users(t, store, requestSets("r-good"), "manager", "attribute")
+	texts, damage := asread.Users(t, store, asread.Sets("r-good"), "manager", "attribute")
 	require.Len(t, damage, 10, "whose columns are needed, each once")
 	require.Contains(t, strings.Join(texts, "\n"), `"good" "status"`)
 }
@@ -147,9 +107,9 @@ func TestMalformedMetadataAreDamageOfUsers(t *testing.T) {
 		store := openTest(t, path, &Options{MetadataIndexes: []string{}})
 		require.NoError(t, store.WriteBatch(t.Context(), entries(t, numbered(3)...)))
 		execute(t, path, "UPDATE permission_audit_log SET metadata = '"+metadata+"' WHERE id = 2")
-		for _, sets := range [][]query.Set{requestSets("r-m0"), requestSets("r-m0")[1:2], requestSets("1", "r-m0")} {
-			requireUsersAsRead(t, store, sets, "manager")
-			requireUsersAsRead(t, store, sets, "metadata.request_id")
+		for _, sets := range [][]query.Set{asread.Sets("r-m0"), asread.Sets("r-m0")[1:2], asread.Sets("1", "r-m0")} {
+			asread.RequireUsers(t, store, sets, "manager")
+			asread.RequireUsers(t, store, sets, "metadata.request_id")
 		}
 	}
 }
@@ -183,6 +143,6 @@ func TestSampledRowsOfUsersAreWeighed(t *testing.T) {
 	events := numbered(3000)
 	events[2900].Metadata = map[string]any{audit.MetadataSampleRate: 0.25}
 	require.NoError(t, store.WriteBatch(t.Context(), entries(t, events...)))
-	texts, _ := users(t, store, make([]query.Set, 1))
+	texts, _ := asread.Users(t, store, make([]query.Set, 1))
 	require.Contains(t, texts[0], "{3003 ")
 }

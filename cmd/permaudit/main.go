@@ -20,12 +20,13 @@ import (
 const grace = 300 * time.Millisecond
 
 func main() {
-	// Without this, writing to a closed pipe would end the process by a signal: then
-	// set -o pipefail takes `permaudit query | head` for a failure.
-	signal.Ignore(syscall.SIGPIPE)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// Without this, writing to a closed pipe would end the process by a signal: then
+	// set -o pipefail takes `permaudit query | head` for a failure. It comes last: who
+	// sees it from outside knows that the others are caught.
+	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		received := &interruption{<-signals}
 		signal.Stop(signals) // the next one ends the process

@@ -124,7 +124,7 @@ func waitForTemporary(t *testing.T, command *exec.Cmd) {
 			return true // not Linux: it has had its time
 		}
 		mask := regexp.MustCompile(`SigIgn:\s*([0-9a-f]+)`).FindSubmatch(caught)
-		return mask != nil && mask[1][len(mask[1])-4]&1 != 0 // SIGPIPE, 13, is ignored first
+		return mask != nil && mask[1][len(mask[1])-4]&1 != 0 // SIGPIPE, 13, is ignored last
 	}, patienceOfTests, tick)
 }
 
