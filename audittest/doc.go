@@ -166,7 +166,8 @@
 //   - Dimensions: each of query.Dimensions, and none, with the outcomes.
 //   - Pairs: all pairs of them, and more; values that are repeated in an event count once.
 //   - Filters: those of TestSource; Checks are all decisions of the same key.
-//   - Order: Newest, Limit and Fields do not matter.
+//   - Order: Newest and Limit do not matter.
+//   - Uncounted: without FieldUser everything but users is counted.
 //   - Empty: nothing selected, no group.
 //   - Gaps: they are summed up, within the bounds of time alone.
 //   - Sampled: sample rates weigh; what is no rate does not.

@@ -44,7 +44,11 @@ var grouperCases = []grouperCase{
 	},
 	{
 		"Order", "query.Grouper",
-		"Newest, Limit and Fields of f do not matter", orderedGroups,
+		"Newest and Limit of f do not matter", orderedGroups,
+	},
+	{
+		"Uncounted", "query.Grouper",
+		"If Fields lacks FieldUser, users are not counted", groupsWithoutUsers,
 	},
 	{
 		"Empty", "query.Grouper",

@@ -118,6 +118,10 @@ func TestGrouperCatches(t *testing.T) {
 			}
 			return miscounting(func(g *query.Group) bool { g.Events += g.Events / 10; return true })(ctx, source, f, by)
 		}, "Dimensions"},
+		"users who are counted though nobody asks": {groupingOther(func(f *query.Filter, _ *[]string) { f.Fields = 0 }), "Uncounted"},
+		"nobody where users are not counted": {func(ctx context.Context, source query.Source, f query.Filter, by []string) (iter.Seq2[query.Group, error], error) {
+			return miscounting(func(g *query.Group) bool { return g.Users > 0 })(ctx, source, f, by)
+		}, "Uncounted"},
 		"a limit that is obeyed": {func(ctx context.Context, source query.Source, f query.Filter, by []string) (iter.Seq2[query.Group, error], error) {
 			n := 0
 			return miscounting(func(*query.Group) bool { n++; return f.Limit <= 0 || n <= f.Limit })(ctx, source, f, by)

@@ -72,9 +72,23 @@ func filteredGroups(r *groupReading) {
 
 func orderedGroups(r *groupReading) {
 	r.store(corpus(smallCorpus))
-	for _, f := range []query.Filter{{Newest: true}, {Limit: 3}, {Newest: true, Limit: 1, Granted: query.No}, {Fields: query.FieldID}, {Fields: query.FieldManager}} {
+	for _, f := range []query.Filter{{Newest: true}, {Limit: 3}, {Newest: true, Limit: 1, Granted: query.No}, {Limit: 2, Fields: query.FieldUser | query.FieldID}} {
 		r.groups(f, "manager", "user")
 		r.groups(f, "attribute")
+	}
+}
+
+// groupsWithoutUsers: everything but them is counted, whatever the other fields are.
+func groupsWithoutUsers(r *groupReading) {
+	r.store(corpus(smallCorpus))
+	for _, f := range []query.Filter{{}, {Granted: query.No}, {User: in("alice", "")}, {Bypassed: query.Yes, Manager: in("Project")}} {
+		for _, f.Fields = range []query.Fields{query.FieldID, query.FieldManager | query.FieldTimestamp} {
+			r.groups(f)
+			for _, name := range groupDimensions() {
+				r.groups(f, name)
+			}
+			r.groups(f, "user", "attribute")
+		}
 	}
 }
 
@@ -82,10 +96,12 @@ func orderedGroups(r *groupReading) {
 func noGroups(r *groupReading) {
 	r.store(nil)
 	r.groups(query.Filter{})
+	r.groups(query.Filter{Fields: query.FieldTimestamp})
 	r.groups(query.Filter{}, "manager")
 	event := readBack(audit.PermissionAuditEvent{ID: audit.NewEventID(), Timestamp: begin, Action: audit.ActionRead, Granted: true, Manager: "Project"})
 	r.store([]audit.PermissionAuditEvent{event})
 	r.groups(query.Filter{Granted: query.No})
+	r.groups(query.Filter{Granted: query.No, Fields: query.FieldTimestamp})
 	r.groups(query.Filter{Granted: query.No}, "manager")
 	r.groups(query.Filter{Granted: query.No}, "attribute", "metadata.x")
 	r.groups(query.Filter{Manager: in("Order")}, "manager")
@@ -139,7 +155,13 @@ func sampledGroups(r *groupReading) {
 		}
 	}
 	r.store(events)
-	for _, f := range []query.Filter{{}, {Granted: query.No}, {Bypassed: query.Yes, Until: begin.Add(30 * time.Hour)}, {User: in("alice", "")}} {
+	for _, f := range []query.Filter{
+		{},
+		{Granted: query.No},
+		{Bypassed: query.Yes, Until: begin.Add(30 * time.Hour)},
+		{User: in("alice", "")},
+		{Granted: query.No, Fields: query.FieldTimestamp},
+	} {
 		r.groups(f)
 		for _, by := range [][]string{{"manager", "attribute"}, {"granted", "bypassed"}, {"metadata.sample_rate"}, {"user"}, {"permission"}, {"hour"}} {
 			r.groups(f, by...)

@@ -49,10 +49,14 @@ func (r *groupReading) expectedGroups(f query.Filter, by []string) (map[string]q
 	groups := map[string]query.Group{}
 	for id, c := range counts {
 		if len(c.users) > 0 {
-			groups[id] = query.Group{
+			group := query.Group{
 				Key: keys[id], Events: int64(math.Round(c.events)), Checks: int64(math.Round(c.checks)), Users: int64(len(c.users)),
 				First: c.first, Last: c.last, Anonymous: c.anonymous, Sampled: c.sampled,
 			}
+			if !f.Fields.Has(query.FieldUser) {
+				group.Users, group.Anonymous = 0, 0
+			}
+			groups[id] = group
 		}
 	}
 	return groups, gaps

@@ -82,7 +82,10 @@ func (r *rawGrouping) addLine(l *rawLine) {
 		c.sampled++
 	}
 	if r.filter.Granted.accepts(l.granted) && r.filter.Bypassed.accepts(l.bypassed) {
-		c.selectLine(l, w, &r.users)
+		c.selectEvent(l.at, w)
+		if r.countsUsers() {
+			c.addUser(l.userName(), &r.users)
+		}
 	}
 }
 
@@ -106,22 +109,6 @@ func (r *rawGrouping) flush() *grouping {
 	}
 	clear(r.combos)
 	return r.grouping
-}
-
-// selectLine counts a line that is selected.
-func (c *counts) selectLine(l *rawLine, weight float64, users *counting.Users) {
-	name := l.userName()
-	if c.users.len() == 0 || l.at < c.first {
-		c.first = l.at
-	}
-	if c.users.len() == 0 || l.at > c.last {
-		c.last = l.at
-	}
-	c.users.add(users.Number(name))
-	c.events += weight
-	if len(name) == 0 {
-		c.anonymous++
-	}
 }
 
 // userName is the user as Filter.User knows him.

@@ -88,7 +88,7 @@ func (r *rawUserGrouping) addLine(l *rawLine) {
 			check.Weight, check.Sampled = l.weight()
 		}
 		check.Set, check.Window = i, window
-		counting.Add(groups, &check)
+		r.Add(groups, &check)
 	}
 }
 

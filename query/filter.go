@@ -42,7 +42,7 @@ type Filter struct {
 	// of reading; 0 or less: all.
 	Limit int
 	// Fields is what the caller needs of each event; a Source may leave the
-	// others zero. Defaults to all.
+	// others zero. A Grouper counts no users without FieldUser. Defaults to all.
 	Fields Fields
 }
 

@@ -11,9 +11,10 @@ import (
 //
 // Group groups what f selects by the dimensions named in by: any of Dimensions,
 // each once; none is one group of everything. An event of several attributes or
-// permissions belongs to the group of each of them, once. Newest, Limit and Fields
-// of f do not matter. Groups without selected events are left out. They are yielded
-// in no particular order.
+// permissions belongs to the group of each of them, once. Newest and Limit of f do not
+// matter. If Fields lacks FieldUser, users are not counted, which is quicker; its other
+// fields do not matter. Groups without selected events are left out. They are yielded in
+// no particular order.
 //
 // The error that Group returns says that by is wrong. An error that the sequence
 // yields stands beside a zero Group: a *DamageError concerns one line or row, and the
@@ -35,12 +36,13 @@ type Group struct {
 	// decisions of the same key.
 	Checks int64
 	// Users is how many different users there are among Events, as Filter.User
-	// knows them; all events without any user count as one.
+	// knows them; all events without any user count as one. 0 if users are not
+	// counted, by "user" too.
 	Users int64
 
 	First, Last time.Time // of Events, by their timestamps, in UTC
 
-	Anonymous int64 // of Events those without any user, not weighed
+	Anonymous int64 // of Events those without any user, not weighed; 0 if users are not counted
 	Sampled   int64 // of the checks those with a sample rate, not weighed
 }
 

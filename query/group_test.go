@@ -82,7 +82,11 @@ func TestGroupsSayWhatTheyPromise(t *testing.T) {
 	require.Equal(t, []string{
 		`[] events 7 checks 13 users 4 first 2026-11-23T07:46:21.123456Z last 2026-11-23T07:46:28.123456Z anonymous 2 sampled 1`,
 		"query: the log is incomplete: 7 events were dropped, in 2 gaps",
-	}, grouped(t, source, Filter{Granted: No, Limit: 1, Newest: true, Fields: FieldID}), "no dimension is one group; limits do not matter")
+	}, grouped(t, source, Filter{Granted: No, Limit: 1, Newest: true, Fields: FieldUser}), "no dimension is one group; limits do not matter")
+	require.Equal(t, []string{
+		`[] events 7 checks 13 users 0 first 2026-11-23T07:46:21.123456Z last 2026-11-23T07:46:28.123456Z anonymous 0 sampled 1`,
+		"query: the log is incomplete: 7 events were dropped, in 2 gaps",
+	}, grouped(t, source, Filter{Granted: No, Fields: FieldID}), "users are not counted")
 	require.Equal(t, []string{
 		`["2026-11-23" "2026-11-23T07:00:00Z"] events 2 checks 2 users 2 first 2026-11-23T07:46:24.123456Z last 2026-11-23T07:46:25.123456Z anonymous 1 sampled 0`,
 	}, grouped(t, source, Filter{Since: at(4), Until: at(6)}, "day", "hour"), "gaps lie within the bounds too")
@@ -124,6 +128,7 @@ func TestFilesGroupAsReadingSays(t *testing.T) {
 		source.limits = limits{line: 1000, chunk: 100 + random.IntN(5000), repeatLines: 1 + random.IntN(100), repeatFiles: 1}
 		for range 10 {
 			f := random.filter()
+			f.Fields = []Fields{0, FieldID, FieldUser}[random.IntN(3)]
 			var by []string
 			for _, name := range append(Dimensions()[:len(Dimensions())-1], "metadata.x", "metadata.request_id") {
 				if random.IntN(4) == 0 {

@@ -35,6 +35,7 @@ type tally struct {
 type counts struct {
 	checks, events     float64 // weighed
 	sampled, anonymous int64
+	found              bool  // there are events
 	first, last        int64 // of events, in microseconds since 1970
 	users              userSet
 }
@@ -42,6 +43,8 @@ type counts struct {
 func newGrouping(f Filter, dimensions []dimension) *grouping {
 	return &grouping{filter: f, dimensions: dimensions, groups: make(map[string]*tally), values: make([]string, len(dimensions))}
 }
+
+func (g *grouping) countsUsers() bool { return g.filter.Fields.Has(FieldUser) }
 
 // checksOf is the filter of all checks, of which f selects some.
 func checksOf(f Filter) Filter {
@@ -52,7 +55,10 @@ func checksOf(f Filter) Filter {
 // read reads the checks of a source. It reports whether to go on.
 func (g *grouping) read(ctx context.Context, source Source, yield func(Group, error) bool) bool {
 	f := checksOf(g.filter)
-	f.Fields = FieldTimestamp | FieldGranted | FieldBypassed | FieldUser | FieldMetadata
+	f.Fields = FieldTimestamp | FieldGranted | FieldBypassed | FieldMetadata
+	if g.countsUsers() {
+		f.Fields |= FieldUser
+	}
 	for _, d := range g.dimensions {
 		f.Fields |= d.field
 	}
@@ -103,14 +109,10 @@ func (g *grouping) add(event *audit.PermissionAuditEvent) {
 		one.sampled = 1
 	}
 	if g.filter.Granted.accepts(event.Granted) && g.filter.Bypassed.accepts(event.Bypassed) {
-		user := userText(event)
-		one.users.add(g.users.Number([]byte(user)))
-		one.events = w
-		if user == "" {
-			one.anonymous = 1
+		one.selectEvent(event.Timestamp.UnixMicro(), w)
+		if g.countsUsers() {
+			one.addUser([]byte(userText(event)), &g.users)
 		}
-		one.first = event.Timestamp.UnixMicro()
-		one.last = one.first
 	}
 	values := make([][]string, len(g.dimensions))
 	for i, d := range g.dimensions {
@@ -142,13 +144,35 @@ func (g *grouping) mergeFrom(i int, values [][]string, c *counts, numbers []uint
 	t.merge(c, numbers)
 }
 
+// selectEvent counts an event that is selected.
+func (c *counts) selectEvent(at int64, weight float64) {
+	c.events += weight
+	c.span(at, at)
+}
+
+// span says that there are events from first to last.
+func (c *counts) span(first, last int64) {
+	if !c.found || first < c.first {
+		c.first = first
+	}
+	if !c.found || last > c.last {
+		c.last = last
+	}
+	c.found = true
+}
+
+// addUser counts the user of an event that is selected.
+func (c *counts) addUser(name []byte, users *counting.Users) {
+	c.users.add(users.Number(name))
+	if len(name) == 0 {
+		c.anonymous++
+	}
+}
+
 // merge adds other counts; numbers are as grouping.merge has them.
 func (c *counts) merge(other *counts, numbers []uint32) {
-	if other.users.len() > 0 && (c.users.len() == 0 || other.first < c.first) {
-		c.first = other.first
-	}
-	if other.users.len() > 0 && (c.users.len() == 0 || other.last > c.last) {
-		c.last = other.last
+	if other.found {
+		c.span(other.first, other.last)
 	}
 	c.checks += other.checks
 	c.events += other.events
@@ -183,7 +207,7 @@ func (g *grouping) yield(yield func(Group, error) bool) {
 		return
 	}
 	for _, t := range g.groups {
-		if t.users.len() > 0 && !yield(t.group(), nil) {
+		if t.found && !yield(t.group(), nil) {
 			return
 		}
 	}

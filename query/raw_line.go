@@ -124,7 +124,7 @@ func (t rawText) member(key string) (value rawText) {
 	return value
 }
 
-// member is a value of the metadata. Several filters ask for the same one, mostly.
+// member is a value of the metadata. Filters and dimensions ask for the same one, mostly.
 func (l *rawLine) member(key *string) rawText {
 	if found := &l.found; found.key == nil || *found.key != *key {
 		found.key, found.value = key, l.metadata.member(*key)

@@ -17,7 +17,7 @@ type rawLine struct {
 	attributes, permissions       rawText // JSON arrays of strings
 	metadata, sanitized           rawText // a JSON object; a JSON array of strings
 
-	found rawMember // that was asked for last
+	found rawMember // that was asked for last, since the line was scanned
 }
 
 // rawMember is a member of an object; nil: none.
@@ -74,7 +74,7 @@ type lineScanner struct {
 // scan reads a line. If it returns false, nothing in raw is of use.
 func (s *lineScanner) scan(line []byte, raw *rawLine) bool {
 	s.line, s.i = line, 0
-	raw.found.key = nil
+	raw.found = rawMember{}
 	if s.ours(raw) {
 		return true
 	}

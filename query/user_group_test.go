@@ -181,19 +181,19 @@ func TestWaysToWriteTheSameAreForgotten(t *testing.T) {
 	dimensions, err := parseDimensions([]string{"metadata.x"})
 	require.NoError(t, err)
 	g := newRawUserGrouping(newUserGrouping(make([]Set, 1), dimensions))
-	var line rawLine
+	add := func(format string, args ...any) {
+		g.addLine(&rawLine{metadata: rawText{json: fmt.Appendf(nil, format, args...), plain: true}})
+	}
 	most := 0
 	for i := range mostCombos + 10 {
-		line.metadata = rawText{json: fmt.Appendf(nil, `{"x":"%d"}`, i), plain: true}
-		g.addLine(&line)
+		add(`{"x":"%d"}`, i)
 		most = max(most, len(g.combos))
 	}
 	require.Equal(t, mostCombos, most)
-	require.Len(t, g.Groups, mostCombos+10)
+	require.Len(t, g.Groups(), mostCombos+10)
 	long := strings.Repeat("x", mostKeyBytes/3)
 	for i := range 9 {
-		line.metadata = rawText{json: fmt.Appendf(nil, `{"x":"%d%s"}`, i, long), plain: true}
-		g.addLine(&line)
+		add(`{"x":"%d%s"}`, i, long)
 		require.LessOrEqual(t, len(g.combos), 12)
 	}
 }

@@ -128,7 +128,7 @@ func (g *userGrouping) add(event *audit.PermissionAuditEvent, set, window int) {
 		Granted: event.Granted, Bypassed: event.Bypassed, At: event.Timestamp.UnixMicro(),
 	}
 	check.Weight, check.Sampled = weight(event.Metadata[audit.MetadataSampleRate])
-	counting.Add(g.groups, &check)
+	g.Add(g.groups, &check)
 }
 
 // absorb adds what another grouping of the same sets and dimensions has counted.

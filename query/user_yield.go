@@ -10,7 +10,7 @@ import (
 
 // YieldByUser yields what was counted. It is for the stores.
 func YieldByUser(counted *counting.ByUser, yield func(UserGroup, error) bool) {
-	for _, group := range counted.Groups {
+	for _, group := range counted.Groups() {
 		one := UserGroup{Key: slices.Clone(group.Key), Sets: make([]SetCounts, len(group.Sets)), Users: usersOf(counted, group)}
 		for i := range group.Sets {
 			s := &group.Sets[i]

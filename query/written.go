@@ -92,5 +92,5 @@ func rawKey(d dimension) func(key []byte, l *rawLine) []byte {
 		return func(key []byte, l *rawLine) []byte { return append(key, truth(l.bypassed)) }
 	}
 	name, _ := MetadataDimension(d.name)
-	return text(func(l *rawLine) rawText { return l.metadata.member(name) })
+	return text(func(l *rawLine) rawText { return l.member(&name) })
 }

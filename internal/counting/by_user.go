@@ -10,11 +10,13 @@ import (
 
 // ByUser counts checks by key, by set and by user. It is not safe for concurrent use.
 type ByUser struct {
-	Users  Users
-	Groups map[string]*UserGroup // by AppendKey of its key
+	Users Users
 
-	sets int
-	key  []byte // of one check
+	groups  map[string]*UserGroup // by AppendKey of its key
+	sets    int
+	key     []byte // of one check
+	pending []pendingShare
+	touched float64 // means nothing: see settle
 }
 
 // UserGroup is what was counted of one key.
@@ -52,19 +54,26 @@ type Check struct {
 }
 
 // NewByUser returns an empty count of so many sets.
-func NewByUser(sets int) *ByUser { return &ByUser{Groups: make(map[string]*UserGroup), sets: sets} }
+func NewByUser(sets int) *ByUser { return &ByUser{groups: make(map[string]*UserGroup), sets: sets} }
+
+// Groups are those that were counted, by AppendKey of their keys. What their users got is
+// complete until the next check is added.
+func (b *ByUser) Groups() map[string]*UserGroup {
+	b.settle()
+	return b.groups
+}
 
 // Group is the group with that key, a new one if there is none. The key is copied, and so
 // are its texts.
 func (b *ByUser) Group(key []string) *UserGroup {
 	b.key = AppendKey(b.key[:0], key)
-	g, found := b.Groups[string(b.key)]
+	g, found := b.groups[string(b.key)]
 	if !found {
 		g = &UserGroup{Key: make([]string, len(key)), Sets: make([]UserSet, b.sets)}
 		for i, text := range key {
 			g.Key[i] = strings.Clone(text)
 		}
-		b.Groups[string(b.key)] = g
+		b.groups[string(b.key)] = g
 	}
 	return g
 }
@@ -76,9 +85,9 @@ const mostTogether = 32
 
 // Add counts a check in all the groups that it belongs to. Those of a check with more than
 // mostTogether groups are not counted as Together.
-func Add(groups []*UserGroup, c *Check) {
+func (b *ByUser) Add(groups []*UserGroup, c *Check) {
 	for _, g := range groups {
-		g.add(c)
+		b.add(&g.Sets[c.Set], c)
 		if c.Granted || len(groups) > mostTogether {
 			continue
 		}
@@ -101,8 +110,7 @@ func (s *UserSet) addTogether(other *UserGroup, events float64) {
 // many of these do, weighed. Checks of more than 32 groups are left out.
 func (s *UserSet) Together() iter.Seq2[*UserGroup, float64] { return maps.All(s.together) }
 
-func (g *UserGroup) add(c *Check) {
-	s := &g.Sets[c.Set]
+func (b *ByUser) add(s *UserSet, c *Check) {
 	s.Checks += c.Weight
 	if c.Sampled {
 		s.Sampled++
@@ -111,19 +119,47 @@ func (g *UserGroup) add(c *Check) {
 		s.Anonymous++
 	}
 	if c.Bypassed {
-		s.Bypassed.add(c)
+		b.addOutcome(&s.Bypassed, c)
 	}
 	switch {
 	case !c.Granted:
-		s.Denied.add(c)
+		b.addOutcome(&s.Denied, c)
 	case !c.Bypassed:
-		s.Granted.add(c)
+		b.addOutcome(&s.Granted, c)
 	}
 }
 
-func (o *Outcome) add(c *Check) {
+func (b *ByUser) addOutcome(o *Outcome, c *Check) {
 	o.count(c.Weight, c.At, c.At)
-	o.users.add(c.User, UserShare{c.Weight, 1 << c.Window})
+	b.pending = append(b.pending, pendingShare{&o.users, share{UserShare{c.Weight, 1 << c.Window}, c.User}})
+	if len(b.pending) == mostPending {
+		b.settle()
+	}
+}
+
+// pendingShare is a share that is not added yet.
+type pendingShare struct {
+	to *shares
+	share
+}
+
+// mostPending is more than a processor waits for at once, and fits its smallest cache.
+const mostPending = 64
+
+// settle adds what is pending. Of millions of shares hardly one is in a cache: touching
+// many places first, the processor waits for all of them at once.
+func (b *ByUser) settle() {
+	if len(b.pending) == 0 { // nothing is written: several may read at once
+		return
+	}
+	for i := range b.pending {
+		b.touched += b.pending[i].to.first(b.pending[i].user)
+	}
+	for i := range b.pending {
+		p := &b.pending[i]
+		p.to.add(p.user, p.UserShare)
+	}
+	b.pending = b.pending[:0]
 }
 
 func (o *Outcome) count(events float64, first, last int64) {
@@ -136,7 +172,8 @@ func (o *Outcome) count(events float64, first, last int64) {
 	o.Events += events
 }
 
-// Each calls f for each user of the set, until it returns false.
+// Each calls f for each user of the set, until it returns false: of those that Groups has
+// settled.
 func (s *UserSet) Each(f func(user uint32, granted, denied, bypassed UserShare) bool) bool {
 	granted, denied, bypassed := &s.Granted.users, &s.Denied.users, &s.Bypassed.users
 	return granted.each(func(user uint32, got UserShare) bool {
@@ -150,6 +187,7 @@ func (s *UserSet) Each(f func(user uint32, granted, denied, bypassed UserShare) 
 
 // Absorb adds what another has counted of the same sets, on all processors.
 func (b *ByUser) Absorb(other *ByUser) {
+	other.settle()
 	numbers := b.Users.NumbersOf(&other.Users)
 	var workers sync.WaitGroup
 	pairs := make(chan [2]*UserGroup, 64)
@@ -162,12 +200,12 @@ func (b *ByUser) Absorb(other *ByUser) {
 			}
 		})
 	}
-	for _, from := range other.Groups {
+	for _, from := range other.groups {
 		pairs <- [2]*UserGroup{b.Group(from.Key), from}
 	}
 	close(pairs)
 	workers.Wait()
-	for _, from := range other.Groups {
+	for _, from := range other.groups {
 		to := b.Group(from.Key)
 		for i := range from.Sets {
 			for partner, events := range from.Sets[i].together {

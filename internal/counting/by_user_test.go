@@ -25,7 +25,7 @@ func checks(b *ByUser, n int, seed uint64) {
 		if other := b.Group([]string{fmt.Sprint(random.IntN(5)), ""}); other != groups[0] {
 			groups = append(groups, other)
 		}
-		Add(groups, &check)
+		b.Add(groups, &check)
 	}
 }
 
@@ -33,7 +33,7 @@ func checks(b *ByUser, n int, seed uint64) {
 func texts(b *ByUser) []string {
 	all := []string{}
 	outcome := func(o *Outcome) string { return fmt.Sprint(o.Events, o.First, o.Last) }
-	for _, group := range b.Groups {
+	for _, group := range b.Groups() {
 		for i := range group.Sets {
 			s := &group.Sets[i]
 			all = append(all, fmt.Sprint(group.Key, i, s.Checks, s.Sampled, s.Anonymous, outcome(&s.Granted), outcome(&s.Denied), outcome(&s.Bypassed)))
@@ -72,7 +72,7 @@ func TestPairsAreCountedOfChecksWithFewGroupsOnly(t *testing.T) {
 		for i := range groups {
 			groups[i] = b.Group([]string{fmt.Sprint(i)})
 		}
-		Add(groups, &Check{Weight: 1})
+		b.Add(groups, &Check{Weight: 1})
 		for _, group := range groups {
 			require.Len(t, group.Sets[0].together, want, n)
 			require.InDelta(t, 1, group.Sets[0].Denied.Events, 0, "it is denied in each, however many they are")
@@ -87,7 +87,7 @@ func TestEachUserIsHandedOutOnce(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 3000 {
 		c := Check{User: random.Uint32N(1000), Granted: random.IntN(2) == 0, Bypassed: random.IntN(2) == 0, Weight: 2}
-		Add([]*UserGroup{group}, &c)
+		b.Add([]*UserGroup{group}, &c)
 		w := want[c.User]
 		for i, is := range []bool{c.Granted && !c.Bypassed, !c.Granted, c.Bypassed} {
 			if is {
@@ -97,6 +97,7 @@ func TestEachUserIsHandedOutOnce(t *testing.T) {
 		want[c.User] = w
 	}
 	got := map[uint32][3]float64{}
+	b.Groups() // settles
 	group.Sets[0].Each(func(user uint32, granted, denied, bypassed UserShare) bool {
 		require.NotContains(t, got, user)
 		got[user] = [3]float64{granted.Events, denied.Events, bypassed.Events}
@@ -119,17 +120,17 @@ func TestSharesAreSummedUp(t *testing.T) {
 
 // A service account may have more checks than a float32 can count.
 func TestManyChecksOfOneUserAreCounted(t *testing.T) {
-	var o Outcome
-	o.add(&Check{Weight: 1 << 24})
-	o.add(&Check{Weight: 1})
-	require.InDelta(t, 1<<24+1, o.users.of(0).Events, 0)
+	var s shares
+	s.add(0, UserShare{1 << 24, 1})
+	s.add(0, UserShare{1, 1})
+	require.InDelta(t, 1<<24+1, s.of(0).Events, 0)
 }
 
 // The same checks ten times over take no more memory than once.
 func TestMemoryGrowsWithPairsOnly(t *testing.T) {
 	b := NewByUser(2)
 	sizes := func() (places, pairs int) {
-		for _, group := range b.Groups {
+		for _, group := range b.Groups() {
 			for i := range group.Sets {
 				for _, o := range []*Outcome{&group.Sets[i].Granted, &group.Sets[i].Denied, &group.Sets[i].Bypassed} {
 					places += len(o.users.places)
@@ -153,7 +154,7 @@ func TestMemoryGrowsWithPairsOnly(t *testing.T) {
 	key, check := []string{"0", ""}, Check{Weight: 1}
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		check.User = b.Users.Number([]byte("u0"))
-		Add([]*UserGroup{b.Group(key)}, &check)
+		b.Add([]*UserGroup{b.Group(key)}, &check)
 	}))
 }
 

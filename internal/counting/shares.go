@@ -22,10 +22,23 @@ type share struct {
 	user uint32
 }
 
+// index is where to look for the user first.
+func (s *shares) index(user uint32) int {
+	const odd = 0x9e3779b1 // 2^32 divided by the golden ratio: neighbours are far apart
+	return int(uint64(user*odd) * uint64(len(s.places)) >> 32)
+}
+
+// first is what there is at the first place where one looks for the user.
+func (s *shares) first(user uint32) float64 {
+	if len(s.places) == 0 {
+		return 0
+	}
+	return s.places[s.index(user)].Events
+}
+
 // place is where the user is, or would be. There are places.
 func (s *shares) place(user uint32) *share {
-	const odd = 0x9e3779b1 // 2^32 divided by the golden ratio: neighbours are far apart
-	for i := int(uint64(user*odd) * uint64(len(s.places)) >> 32); ; i++ {
+	for i := s.index(user); ; i++ {
 		if i == len(s.places) {
 			i = 0
 		}

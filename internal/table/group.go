@@ -56,7 +56,8 @@ func (s eventsOnly) Events(ctx context.Context, f query.Filter) iter.Seq2[audit.
 
 // group counts the events.
 func (r *Reader) group(ctx context.Context, f query.Filter, by []string) (*grouping, error) {
-	g := newGrouping(by)
+	users := f.Fields.Has(query.FieldUser)
+	g := newGrouping(by, users)
 	layout, there, err := r.Look(ctx)
 	if err != nil || !there {
 		return g, err
@@ -66,7 +67,7 @@ func (r *Reader) group(ctx context.Context, f query.Filter, by []string) (*group
 	}
 	err = r.count(ctx, g, f, layout, false)
 	if errors.Is(err, ErrSampled) {
-		g = newGrouping(by)
+		g = newGrouping(by, users)
 		err = r.count(ctx, g, f, layout, true)
 	}
 	if err == nil {
@@ -89,7 +90,9 @@ func (r *Reader) count(ctx context.Context, g *grouping, f query.Filter, layout 
 		if selected {
 			w.choice("granted", f.Granted)
 			w.choice("bypassed", f.Bypassed)
-			p.User = userSQL
+			if g.users {
+				p.User = userSQL
+			}
 		} else {
 			not := &where{}
 			not.choice("granted", f.Granted)

@@ -14,6 +14,7 @@ import (
 // grouping puts parts together to groups.
 type grouping struct {
 	by    []string
+	users bool                // they are counted
 	plain bool                // a part belongs to one group, whose key is its values
 	cells map[string][]*tally // of the groups that events with these Part.Values belong to
 	all   map[string]*tally   // by the key of the group
@@ -25,13 +26,13 @@ type grouping struct {
 type tally struct {
 	query.Group
 
-	events, checks float64
-	users          map[string]struct{} // nil: nothing is selected
+	events, checks float64             // events are 0 if nothing is selected
+	users          map[string]struct{} // nil: there are none
 }
 
-func newGrouping(by []string) *grouping {
+func newGrouping(by []string, users bool) *grouping {
 	plain := !slices.ContainsFunc(by, func(name string) bool { return !slices.Contains(plainDimensions, name) })
-	return &grouping{by: by, plain: plain, cells: make(map[string][]*tally), all: make(map[string]*tally)}
+	return &grouping{by: by, users: users, plain: plain, cells: make(map[string][]*tally), all: make(map[string]*tally)}
 }
 
 // plainDimensions have one value, which is that of the column.
@@ -47,6 +48,9 @@ func (g *grouping) add(ctx context.Context, part *Part, selected bool) error {
 		}
 		if selected {
 			t.add(part, w*float64(part.Events))
+			if g.users {
+				t.addUser(part)
+			}
 		}
 	}
 	if g.plain {
@@ -97,22 +101,24 @@ func newTally(key []string) *tally {
 }
 
 func (t *tally) add(part *Part, weight float64) {
-	if t.users == nil {
-		t.users = make(map[string]struct{})
-		t.First, t.Last = part.First, part.Last
+	if t.events == 0 || part.First.Before(t.First) {
+		t.First = part.First
+	}
+	if t.events == 0 || part.Last.After(t.Last) {
+		t.Last = part.Last
 	}
 	t.events += weight
+}
+
+func (t *tally) addUser(part *Part) {
+	if t.users == nil {
+		t.users = make(map[string]struct{})
+	}
 	if _, known := t.users[part.User]; !known {
 		t.users[strings.Clone(part.User)] = struct{}{}
 	}
 	if part.User == "" {
 		t.Anonymous += part.Events
-	}
-	if part.First.Before(t.First) {
-		t.First = part.First
-	}
-	if part.Last.After(t.Last) {
-		t.Last = part.Last
 	}
 }
 
@@ -138,7 +144,7 @@ func (g *grouping) yield(yield func(query.Group, error) bool) {
 		return
 	}
 	for _, t := range g.all {
-		if t.users == nil {
+		if t.events == 0 {
 			continue
 		}
 		group := t.Group

@@ -7,7 +7,7 @@ import (
 )
 
 func TestPlainGroupsNobodyAskedForAreNotKept(t *testing.T) {
-	g := newGrouping([]string{"manager", "granted"})
+	g := newGrouping([]string{"manager", "granted"}, true)
 	require.NoError(t, g.add(t.Context(), &Part{Values: []string{"Project", "f"}, User: "1", Events: 2}, true))
 	require.NoError(t, g.add(t.Context(), &Part{Values: []string{"Project", "false"}, Events: 3}, false))
 	require.NoError(t, g.add(t.Context(), &Part{Values: []string{"Order", "0"}, Events: 5}, false))
@@ -21,7 +21,7 @@ func TestPlainGroupsNobodyAskedForAreNotKept(t *testing.T) {
 // What an event cannot be made of is for one who reads the events.
 func TestDamagedPartsAreUnsure(t *testing.T) {
 	for _, values := range [][]string{{"{", ""}, {"[1]", ""}, {"", ""}, {`["a"]`, "{"}, {`["a"]`, "1,"}} {
-		g := newGrouping([]string{"attribute", "metadata.k"})
+		g := newGrouping([]string{"attribute", "metadata.k"}, true)
 		require.ErrorIs(t, g.add(t.Context(), &Part{Values: values, Events: 1}, true), ErrUnsure, values)
 	}
 }

@@ -17,7 +17,7 @@ func keysOf(ctx context.Context, by []string, part *Part) (keys [][]string, err 
 	if err != nil {
 		return nil, ErrUnsure
 	}
-	f := query.Filter{}
+	f := query.Filter{Fields: query.FieldTimestamp} // no users
 	if event.Action == audit.ActionGap {
 		f.Action.In = []string{string(event.Action)}
 	}

@@ -33,9 +33,9 @@ type Parts struct {
 
 // Part is events that were counted together.
 type Part struct {
-	Values      []string // of Columns, as text; null is ""
-	User, Rate  string   // as text
-	Events      int64
+	Values      []string  // of Columns, as text; null is ""
+	User, Rate  string    // as text
+	Events      int64     // 1 or more
 	First, Last time.Time // in UTC
 
 	Granted, Bypassed bool // of a row

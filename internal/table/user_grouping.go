@@ -42,7 +42,7 @@ func (g *userGrouping) add(ctx context.Context, set int, row *Part) error {
 	}
 	check.User = g.Users.Number([]byte(row.User))
 	check.Weight, check.Sampled = counting.Weight(row.Rate)
-	counting.Add(groups, &check)
+	g.Add(groups, &check)
 	return nil
 }
 

@@ -20,7 +20,7 @@ func TestValuesOfRowsAreForgotten(t *testing.T) {
 		most = max(most, len(g.cells))
 	}
 	require.Equal(t, mostCells, most)
-	require.Len(t, g.Groups, mostCells+10)
+	require.Len(t, g.Groups(), mostCells+10)
 }
 
 // SQLite compares texts: what its windows select may lie outside.
@@ -29,7 +29,7 @@ func TestRowsOutsideTheWindowsDoNotCount(t *testing.T) {
 	for at := range int64(30) {
 		require.NoError(t, g.add(t.Context(), 0, &Part{First: time.UnixMicro(at), Granted: true}))
 	}
-	for _, group := range g.Groups {
+	for _, group := range g.Groups() {
 		require.InDelta(t, 10, group.Sets[0].Checks, 0)
 	}
 }
@@ -37,7 +37,7 @@ func TestRowsOutsideTheWindowsDoNotCount(t *testing.T) {
 func TestDamagedRowsOfUsersAreUnsure(t *testing.T) {
 	g := newUserGrouping([]string{"attribute"}, []counting.Windows{{counting.Always}})
 	require.ErrorIs(t, g.add(t.Context(), 0, &Part{Values: []string{"{"}}), ErrUnsure)
-	require.Empty(t, g.Groups)
+	require.Empty(t, g.Groups())
 }
 
 // Where no bound is given, none gets into SQL; windows that touch are one.
