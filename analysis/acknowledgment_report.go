@@ -36,13 +36,22 @@ type Inapplicable struct {
 
 // Report says which entries cover the groups with those keys at that time. An entry all
 // of whose groups a more specific one covers is used, though not told.
-func (a *Acknowledgments) Report(by []string, keys [][]string, at time.Time) (report AcknowledgmentReport) {
+func (a *Acknowledgments) Report(by []string, keys [][]string, at time.Time) AcknowledgmentReport {
+	return a.report(by, keys, nil, at)
+}
+
+// report is Report, but that entries of other keys are used too, and those keys not told.
+func (a *Acknowledgments) report(by []string, keys, others [][]string, at time.Time) (report AcknowledgmentReport) {
 	if a == nil {
 		return report
 	}
 	fitting, used := a.within(by), make(map[*Acknowledgment]bool)
+	use := func(entry *Acknowledgment) { used[entry] = true }
+	for _, key := range others {
+		fitting.match(key, at, use)
+	}
 	for i, key := range keys {
-		live, expired := fitting.match(key, at, func(entry *Acknowledgment) { used[entry] = true })
+		live, expired := fitting.match(key, at, use)
 		switch {
 		case live != nil:
 			report.Covered = append(report.Covered, Coverage{i, slices.Clone(key), live.clone()})

@@ -12,7 +12,7 @@ type BypassOnly struct {
 	Manager, Action         string
 	Attributes              []string // as those of a Suggestion
 	Bypassed, BypassedUsers int64    // checks, weighed, and rounded; and superusers
-	Denied, Checks          int64    // denied checks, and all of them
+	Denied, Checks          int64    // as those of a Suggestion
 	First, Last             time.Time
 }
 
@@ -40,10 +40,11 @@ func (s *suggester) bypasses() (list []BypassOnly) {
 		if k.Bypassed.Events == 0 || k.Granted.Events > 0 || k.class == ClassMissing {
 			continue
 		}
+		denied, checks := k.counts()
 		list = append(list, BypassOnly{
 			Manager: k.manager, Action: k.action, Attributes: withoutNull(k.attributes),
 			Bypassed: rounded(k.Bypassed.Events), BypassedUsers: k.bypassed,
-			Denied: rounded(k.Denied.Events), Checks: rounded(k.Checks), First: k.Bypassed.First, Last: k.Bypassed.Last,
+			Denied: rounded(denied), Checks: rounded(checks), First: k.Bypassed.First, Last: k.Bypassed.Last,
 		})
 	}
 	slices.SortStableFunc(list, func(a, b BypassOnly) int {

@@ -25,6 +25,9 @@ const (
 	ClassFew Class = "few"
 )
 
+// isRule reports whether it makes a Suggestion.
+func (c Class) isRule() bool { return c == ClassMissing || c == ClassLost }
+
 // What classes need at least, and at most.
 const (
 	// leastDenied is how many users are denied what is missing or lost: two may be

@@ -3,9 +3,11 @@ package analysis
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/permaudit/audit/query"
@@ -46,9 +48,11 @@ type Comparison struct {
 	Baseline, Candidate Side
 
 	// Probers are users whom the candidate denied in many keys, and the baseline did
-	// not: scanners, or broken clients. They are no alerts.
+	// not: scanners, or broken clients. They are no alerts, and are not in the numbers
+	// of the candidate's keys, but for those of a VerdictRetryLoop; in Candidate they are.
 	Probers []Prober
-	// Acknowledged says what the acknowledgments did.
+	// Acknowledged says what the acknowledgments did. An entry that covers a retry_loop is
+	// not Unused.
 	Acknowledged AcknowledgmentReport
 
 	Notes
@@ -105,8 +109,10 @@ func (c *Comparison) Judged() int {
 // Before that the times of the two sides are matched: see Match. Users without id count
 // by their text, and all without any user as one.
 //
-// It returns an error if the options are wrong, if the two sides select the same checks
-// at the same time (ErrSameChecks), if their times do not match (ErrNoMatch), and if the
+// Users who probe are left out of the candidate's side: see Comparison.Probers.
+//
+// It returns an error if the options are wrong, if the two sides select some of the same
+// checks at the same time (ErrSameChecks), if their times do not match (ErrNoMatch), and if the
 // source cannot be read. A side without checks is no error:
 // then there is nothing in Keys. Memory grows with the number of different users of each
 // key.
@@ -135,13 +141,26 @@ func Compare(ctx context.Context, source query.Source, baseline, candidate query
 	if err != nil {
 		return nil, err
 	}
+	_, mayShare := sharedFilter(baseline, candidate)
 	for i, m := range ways {
+		if mayShare {
+			m = m.apart()
+		}
 		comparison, err := compareIn(ctx, source, baseline, candidate, m, &o)
-		if err != nil || i == len(ways)-1 || comparison.isEnough() {
+		switch {
+		case i == len(ways)-1:
+			return comparison, err
+		case errors.Is(err, ErrSameChecks): // at other times they may not
+		case err != nil || comparison.isEnough():
 			return comparison, err
 		}
 	}
 	return nil, ErrNoMatch // MatchNone always is a way
+}
+
+// percent is a share as text.
+func percent(part, whole float64) string {
+	return strconv.FormatFloat(100*part/whole, 'g', 3, 64) + " %"
 }
 
 // nothing is the answer where a side has no checks.
@@ -161,13 +180,28 @@ func compareIn(ctx context.Context, source query.Source, baseline, candidate que
 	c := &Comparison{By: o.By, Match: m.match}
 	c.Baseline.Windows, c.Candidate.Windows = m.baseline, m.candidate
 	sets := []query.Set{{Filter: baseline, Windows: m.baseline}, {Filter: candidate, Windows: m.candidate}}
+	if both, ok := sharedSet(sets[inBaseline], sets[inCandidate]); ok {
+		sets = append(sets, both)
+	}
 	j := &judge{alpha: o.Alpha, minRatio: o.MinRatio, minUsers: float64(o.MinUsers)}
 	var everyone crowd
+	var checks [sides]float64
+	var shared float64
 	err := c.readUserGroups(ctx, source, sets, o.By, func(group *query.UserGroup) {
+		for side := range checks {
+			checks[side] += group.Sets[side].Checks
+		}
+		if len(sets) > sides {
+			shared += group.Sets[sides].Checks
+		}
 		j.keys = append(j.keys, newComparedKey(group, &everyone))
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case shared > 0:
+		return nil, fmt.Errorf("%w: %s of the baseline's and %s of the candidate's are those of both; want filters that leave them to one side",
+			ErrSameChecks, percent(shared, checks[inBaseline]), percent(shared, checks[inCandidate]))
 	}
 	var users [sides]int64
 	users, j.all = everyone.count()
@@ -178,15 +212,10 @@ func compareIn(ctx context.Context, source query.Source, baseline, candidate que
 	if len(c.Baseline.Windows) == 0 || len(c.Candidate.Windows) == 0 {
 		return c, nil
 	}
-	j.run()
-	c.Keys = j.verdicts(o.By)
-	for i, k := range j.keys {
-		if c.Keys[i].Verdict.isDenial() {
-			everyone.excuse(k.denied)
-		}
-	}
+	var isProber func(number int) bool
+	c.Keys, isProber = j.runWithoutProbers(everyone, o.By)
 	sortVerdicts(c.Keys)
-	c.Probers = everyone.probers(everyone.isProber)
+	c.Probers = everyone.probers(isProber)
 	c.acknowledge(o)
 	return c, nil
 }
@@ -246,9 +275,12 @@ func (options *CompareOptions) withDefaults() (CompareOptions, error) {
 
 // acknowledge marks the alerts that somebody has acknowledged.
 func (c *Comparison) acknowledge(o *CompareOptions) {
-	var alerts [][]string
+	var alerts, loops [][]string
 	for i := range c.Keys {
 		k := &c.Keys[i]
+		if k.Verdict == VerdictRetryLoop { // no finding, but Denied may need its entry
+			loops = append(loops, k.Key)
+		}
 		if !k.Verdict.isDenial() { // a check that is gone, or skipped, is no denial
 			continue
 		}
@@ -257,5 +289,5 @@ func (c *Comparison) acknowledge(o *CompareOptions) {
 			k.Acknowledged = covered
 		}
 	}
-	c.Acknowledged = o.Acknowledged.Report(c.By, alerts, o.Now)
+	c.Acknowledged = o.Acknowledged.report(c.By, alerts, loops, o.Now)
 }

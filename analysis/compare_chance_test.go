@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,22 @@ func TestALoopIsSeenBesideOthersWhoAreDenied(t *testing.T) {
 			require.Equal(t, []string{"60"}, it.Users)
 		}
 	}
+}
+
+func TestAnEntryOfALoopIsUsed(t *testing.T) {
+	n := quiet()
+	n.add("v1", "it", 0, 50, 1, granted)
+	n.add("v2", "it", 0, 50, 1, granted)
+	n.add("v2", "it", 60, 1, 200, refused)
+	acknowledged, err := ReadAcknowledgments(strings.NewReader(`
+{"attribute":"it","owner":"o","reason":"the loop","expires":"2099-01-01"}
+{"attribute":"other","owner":"o","reason":"is not there","expires":"2099-01-01"}`), "file")
+	require.NoError(t, err)
+	c := n.compare(t, CompareOptions{Acknowledged: acknowledged})
+	require.Equal(t, VerdictRetryLoop, c.of(t, "it").Verdict)
+	require.Empty(t, c.Acknowledged.Covered)
+	require.Len(t, c.Acknowledged.Unused, 1)
+	require.Equal(t, "other", c.Acknowledged.Unused[0].Key["attribute"])
 }
 
 // Nine of ten checks are those of one side, by more users or by more of each: it may be

@@ -58,7 +58,7 @@ func (j *judge) explain(all []KeyVerdict, alerts []int) {
 func (j *judge) isFoundWithout(k, cause *comparedKey) bool {
 	both := 0
 	for _, user := range k.denied {
-		if _, found := slices.BinarySearch(cause.denied, user); found {
+		if _, found := findDenied(cause.denied, user.number); found {
 			both++
 		}
 	}

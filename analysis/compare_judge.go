@@ -57,6 +57,7 @@ type judge struct {
 // run makes the tests, and corrects them.
 func (j *judge) run() {
 	var users, checks [sides]float64
+	j.denied, j.judged = 0, 0
 	for _, k := range j.keys {
 		j.denied += k.side[inBaseline].denied
 		j.judged += k.side[inBaseline].judged
@@ -75,6 +76,40 @@ func (j *judge) run() {
 	for kind := range kinds {
 		j.correct(kind)
 	}
+}
+
+// runWithoutProbers judges the keys without the users who are probers, whom it returns. Who
+// is one depends on which keys are alerts, and which keys are depends on who is one.
+func (j *judge) runWithoutProbers(everyone crowd, by []string) (keys []KeyVerdict, isProber func(number int) bool) {
+	strangers := everyone.strangers(j.keys)
+	left := slices.Clone(strangers)
+	isLeft := func(number int) bool { return left[number] }
+	const mostRounds = 5 // two do, mostly
+	for range mostRounds {
+		for _, k := range j.keys {
+			k.leaveOut(isLeft)
+		}
+		j.run()
+		keys = j.verdicts(by)
+		for i := range everyone {
+			everyone[i].excused = 0
+		}
+		for i, k := range j.keys {
+			if keys[i].Verdict.isDenial() {
+				everyone.excuse(k.denied)
+			}
+		}
+		same := true
+		for i := range left {
+			is := strangers[i] || everyone.isProber(i)
+			same = same && is == left[i]
+			left[i] = is
+		}
+		if same {
+			break
+		}
+	}
+	return keys, isLeft
 }
 
 // correct corrects the tests of one kind for each other.
@@ -219,7 +254,7 @@ func (j *judge) verdict(k *comparedKey) (Verdict, kind) {
 		return VerdictVanished, gone
 	case isFound(moreBypassed):
 		return VerdictBypassUp, moreBypassed
-	case len(k.loopUsers) <= loopUsers && k.loopEvents >= max(loopEvents, loopShare*c.Denied.Events):
+	case len(k.loopUsers) <= loopUsers && k.loopEvents >= max(loopEvents, loopShare*k.whole.Denied.Events): // by probers as well
 		return VerdictRetryLoop, moreDenied
 	case isFound(fewerDenied):
 		return VerdictImprovement, fewerDenied
@@ -247,6 +282,9 @@ func (j *judge) isTooFew(k *comparedKey) bool {
 func (j *judge) keyVerdict(k *comparedKey, by []string) KeyVerdict {
 	verdict, kind := j.verdict(k)
 	b, c := k.side[inBaseline].keySide(), k.side[inCandidate].keySide()
+	if verdict == VerdictRetryLoop {
+		c = k.whole.keySide()
+	}
 	v := KeyVerdict{Key: k.key, Verdict: verdict, Baseline: b, Candidate: c, Q: 1, Exposure: k.exposure(), TooFew: j.isTooFew(k), by: by}
 	if t := &k.tests[kind]; t.applies {
 		v.Q = t.q

@@ -3,7 +3,6 @@ package analysis
 import (
 	"math"
 	"math/bits"
-	"slices"
 
 	"github.com/permaudit/audit/internal/counting"
 	"github.com/permaudit/audit/query"
@@ -19,8 +18,9 @@ const (
 // comparedKey is a key of a comparison: what was counted, and what is concluded.
 type comparedKey struct {
 	key    []string
-	side   [sides]keyCounts
-	denied []uint32 // users of the candidate, by number, ascending
+	side   [sides]keyCounts // without probers
+	whole  keyCounts        // the candidate's, with them
+	denied []deniedUser     // of the candidate, probers as well, by number, ascending
 
 	loopUsers  []string // those of the candidate who may be in a loop, up to one more than it has
 	loopEvents float64  // denied to them
@@ -58,9 +58,12 @@ func newComparedKey(group *query.UserGroup, everyone *crowd) *comparedKey {
 		k.side[i].SetCounts = group.Sets[i]
 	}
 	for user := range group.Users {
+		if user.Set >= sides { // of both, which is an error
+			continue
+		}
 		k.side[user.Set].add(&user)
 		if user.Set == inCandidate && user.Denied.Windows != 0 {
-			k.denied = append(k.denied, uint32(user.Number)) //nolint:gosec // G115: there are not so many users
+			k.denied = append(k.denied, newDeniedUser(&user))
 			if user.Denied.Events >= loopEach && len(k.loopUsers) <= loopUsers {
 				k.loopUsers = append(k.loopUsers, user.User)
 				k.loopEvents += user.Denied.Events
@@ -68,7 +71,8 @@ func newComparedKey(group *query.UserGroup, everyone *crowd) *comparedKey {
 		}
 		everyone.add(&user)
 	}
-	slices.Sort(k.denied)
+	sortDenied(k.denied)
+	k.whole = k.side[inCandidate]
 	for key, events := range group.Sets[inCandidate].DeniedWith {
 		if k.deniedWith == nil {
 			k.deniedWith = make(map[string]float64)
@@ -76,6 +80,31 @@ func newComparedKey(group *query.UserGroup, everyone *crowd) *comparedKey {
 		k.deniedWith[string(counting.AppendKey(nil, key))] = events
 	}
 	return k
+}
+
+// leaveOut has the candidate's counts without some of the denied users.
+func (k *comparedKey) leaveOut(is func(number int) bool) {
+	c := k.whole
+	for _, user := range k.denied {
+		if is(int(user.number)) {
+			c.leaveOut(&user)
+		}
+	}
+	k.side[inCandidate] = c
+}
+
+// leaveOut takes back what was counted of a denied user, but for what was granted.
+func (c *keyCounts) leaveOut(user *deniedUser) {
+	events, denied, judged := float64(user.events), count(user.in), count(user.in&^user.granted)
+	c.users -= judged
+	c.judged -= judged
+	c.denied -= denied
+	c.tries -= min(events, mostTries*float64(denied))
+	c.once -= float64(denied)
+	c.logs.users -= judged // each was checked once: see add
+	c.every.users -= judged
+	c.Denied.Events = max(0, c.Denied.Events-events)
+	c.Checks = max(0, c.Checks-events)
 }
 
 func (c *keyCounts) add(user *query.UserCounts) {
@@ -100,7 +129,9 @@ func (c *keyCounts) add(user *query.UserCounts) {
 func (l *logs) add(windows int64, checks float64) {
 	if windows > 0 {
 		l.users += windows
-		l.sum += float64(windows) * math.Log(max(1, checks/float64(windows)))
+		if each := checks / float64(windows); each > 1 { // the logarithm of 1 is 0
+			l.sum += float64(windows) * math.Log(each)
+		}
 	}
 }
 

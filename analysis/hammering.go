@@ -9,10 +9,10 @@ import (
 // Hammering is a key of ClassHammering.
 type Hammering struct {
 	Manager, Action string
-	Attributes      []string // as those of a Suggestion
-	Users           []string // one or two, as query.Filter.User knows them; "": all without a user
-	Denied, Checks  int64    // denied checks, and all of them; weighed, and rounded
-	First, Last     time.Time
+	Attributes      []string  // as those of a Suggestion
+	Users           []string  // one or two, as query.Filter.User knows them; "": all without a user
+	Denied, Checks  int64     // as those of a Suggestion
+	First, Last     time.Time // of the denied ones, those of Probers too
 }
 
 // MarshalJSON implements json.Marshaler: "class", "manager", "action", "attributes",
@@ -37,9 +37,10 @@ func (s *suggester) hammering() (list []Hammering) {
 		if k.class != ClassHammering {
 			continue
 		}
+		denied, checks := k.counts()
 		h := Hammering{
 			Manager: k.manager, Action: k.action, Attributes: withoutNull(k.attributes),
-			Denied: rounded(k.Denied.Events), Checks: rounded(k.Checks), First: k.Denied.First, Last: k.Denied.Last,
+			Denied: rounded(denied), Checks: rounded(checks), First: k.Denied.First, Last: k.Denied.Last,
 		}
 		for _, user := range k.denied {
 			h.Users = append(h.Users, s.everyone[user.number].name)

@@ -52,7 +52,8 @@ const (
 
 // Why Compare does not compare.
 var (
-	// ErrSameChecks says that both filters are the same, and so are some of their times.
+	// ErrSameChecks says that both sides select some checks, at times that are compared.
+	// Comparing these with themselves would find nothing.
 	ErrSameChecks = errors.New("analysis: compare: baseline and candidate select the same checks")
 	// ErrNoMatch says that no times of the two sides match in the way that was asked for.
 	ErrNoMatch = errors.New("analysis: compare: no hours match")

@@ -37,6 +37,8 @@ type passerby struct {
 	asked      int           // keys of the candidate
 	deniedKeys [sides]int
 	excused    int     // of the candidate's those that a regression denies
+	alone      int     // of the candidate's those that most others were granted
+	isKnown    bool    // the baseline granted it something
 	denied     float64 // events of the candidate
 }
 
@@ -51,6 +53,9 @@ func (c *crowd) add(user *query.UserCounts) {
 	if user.Denied.Windows != 0 {
 		p.deniedKeys[user.Set]++
 	}
+	if user.Set == inBaseline && user.Granted.Windows != 0 {
+		p.isKnown = true
+	}
 	if user.Set == inCandidate {
 		p.asked++
 		p.denied += user.Denied.Events
@@ -58,9 +63,9 @@ func (c *crowd) add(user *query.UserCounts) {
 }
 
 // excuse takes note of users who are denied a key since the deployment: that is no probing.
-func (c crowd) excuse(users []uint32) {
-	for _, number := range users {
-		c[number].excused++
+func (c crowd) excuse(users []deniedUser) {
+	for _, user := range users {
+		c[user.number].excused++
 	}
 }
 
@@ -95,6 +100,35 @@ func (c crowd) isProber(number int) bool {
 	p := &c[number]
 	keys := p.deniedKeys[inCandidate] - p.excused
 	return keys >= leastProbed && 2*keys > p.asked-p.excused && 2*p.deniedKeys[inBaseline] <= keys
+}
+
+// mostStrangers are how many strangers there are at most, or a twentieth of all users.
+const mostStrangers = 20
+
+// strangers finds users to whom the baseline granted nothing, and whom the candidate denied
+// in many keys what it granted to most others. Several of them deny a key to so many users
+// that it looks like a regression. Where there are many, the candidate may have denied all
+// that is new, and they are none.
+func (c crowd) strangers(keys []*comparedKey) []bool {
+	for _, k := range keys {
+		if 2*k.whole.denied < k.whole.judged {
+			for _, user := range k.denied {
+				c[user.number].alone++
+			}
+		}
+	}
+	is, n := make([]bool, len(c)), 0
+	for i := range c {
+		p := &c[i]
+		granted := p.asked - p.deniedKeys[inCandidate]
+		if is[i] = !p.isKnown && p.alone >= leastProbed && p.alone > granted && 2*p.deniedKeys[inBaseline] <= p.alone; is[i] {
+			n++
+		}
+	}
+	if n > max(mostStrangers, len(c)/20) {
+		clear(is)
+	}
+	return is
 }
 
 // probers are the users of whom is says that they are.

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/query"
@@ -90,10 +94,28 @@ func (r *replay) run(ctx context.Context, checks []check) error {
 func (r *replay) ask(ctx context.Context, event *audit.PermissionAuditEvent) (granted bool, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v", v)
+			place := placeOfPanic()
+			err = errors.New(cut(fmt.Sprintf("panic: %v", v), maxErrorText-len(place)) + place)
 		}
 	}()
 	return r.decide(ctx, frozen(event)) //nolint:contextcheck // what ctx carries was not recorded
+}
+
+// placeOfPanic is " (rules.go:31)", where the innermost frame is that is neither of runtime
+// nor of this package. It is called while panicking.
+func placeOfPanic() string {
+	var callers [64]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers[:])])
+	for {
+		frame, more := frames.Next()
+		isOf := func(prefix string) bool { return strings.HasPrefix(frame.Function, prefix) }
+		if !slices.ContainsFunc([]string{"runtime.", "internal/runtime/", "github.com/permaudit/audit/analysis."}, isOf) {
+			return fmt.Sprintf(" (%s:%d)", path.Base(frame.File), frame.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
 }
 
 // count counts a check in the groups that it belongs to, and in the total.

@@ -97,6 +97,7 @@ func frozen(event *audit.PermissionAuditEvent) audit.PermissionAuditEvent {
 // before.
 func readGaps(ctx context.Context, source query.Source, f query.Filter, notes *Notes) error {
 	gaps := query.Filter{Since: f.Since, Until: f.Until, Action: query.Terms{In: []string{string(audit.ActionGap)}}}
+	gaps.Fields = query.FieldTimestamp // no users
 	groups, err := query.GroupBy(ctx, source, gaps, nil)
 	if err != nil {
 		return err

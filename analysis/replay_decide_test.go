@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,13 +46,57 @@ func TestReplayGoesOnAfterErrorsAndPanics(t *testing.T) {
 	require.Len(t, examples, analysis.MaxExamples)
 	require.Equal(t, "no database", examples[0].Error)
 	require.Equal(t, "1", examples[0].Event.UserID)
-	require.Equal(t, "panic: nil map", examples[1].Error)
+	require.Regexp(t, `^panic: nil map \(replay_decide_test\.go:\d+\)$`, examples[1].Error)
 	require.Equal(t, "<nil>", examples[2].Error)
 	require.Equal(t, examples, report.Groups[0].Errors.Examples)
 
 	report = replay(t, query.Slice(events[4:5]), query.Filter{}, decide)
+	text := report.Errors.Examples[0].Error
+	require.Regexp(t, `^panic: é+ \(replay_decide_test\.go:\d+\)$`, text, "it is cut on a rune, and the place is not")
+	require.LessOrEqual(t, len(text), 1<<10)
+	require.Greater(t, len(text), 1<<10-2)
+	report = replay(t, query.Slice(events[:1]), query.Filter{}, func(context.Context, audit.PermissionAuditEvent) (bool, error) {
+		return false, errors.New("x" + strings.Repeat("é", 1<<20))
+	})
 	require.Len(t, report.Errors.Examples[0].Error, 1<<10-1, "it is cut on a rune")
-	require.True(t, strings.HasPrefix(report.Errors.Examples[0].Error, "panic: éé"))
+}
+
+// Whoever reads of a panic wants to know where to look.
+func TestReplaySaysWhereDecidePanicked(t *testing.T) {
+	line := 0 // that follows
+	var granted map[string]bool
+	var nobody *broken
+	here := func() { _, _, line, _ = runtime.Caller(1); line++ }
+	for name, c := range map[string]struct {
+		decide func(context.Context, audit.PermissionAuditEvent) (bool, error)
+		want   string
+	}{
+		"a nil map": {func(context.Context, audit.PermissionAuditEvent) (bool, error) {
+			here()
+			granted["a"] = true
+			return true, nil
+		}, "assignment to entry in nil map"},
+		"a nil pointer": {func(context.Context, audit.PermissionAuditEvent) (bool, error) {
+			here()
+			return nobody.text == "", nil
+		}, "runtime error: invalid memory address or nil pointer dereference"},
+		"what the library calls back": {func(context.Context, audit.PermissionAuditEvent) (bool, error) {
+			slices.SortFunc([]int{1, 2}, func(int, int) int {
+				here()
+				panic("within")
+			})
+			return true, nil
+		}, "within"},
+		"within this package": {func(context.Context, audit.PermissionAuditEvent) (bool, error) {
+			here()
+			return (*analysis.Acknowledgment)(nil).Until() == "", nil
+		}, "runtime error: invalid memory address or nil pointer dereference"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := replay(t, query.Slice([]audit.PermissionAuditEvent{event(0, "1", "P", true, false)}), query.Filter{}, c.decide).Errors.Examples[0].Error
+			require.Equal(t, fmt.Sprintf("panic: %s (replay_decide_test.go:%d)", c.want, line), got)
+		})
+	}
 }
 
 // broken is an error whose method panics.

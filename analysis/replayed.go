@@ -56,7 +56,7 @@ type Example struct {
 	// Event is what was recorded. What it refers to must not be changed.
 	Event audit.PermissionAuditEvent
 	// Error is what decide returned, at most 1 KiB of it; after a panic it begins with
-	// "panic: ". "" if there was none.
+	// "panic: ", and ends with the file and the line. "" if there was none.
 	Error string
 }
 
@@ -91,14 +91,18 @@ func newDecided(c *check, granted bool, err error) decided {
 	switch {
 	case err != nil:
 		// Sprint survives an Error method that panics.
-		text := fmt.Sprint(err)
-		return decided{c, erred, strings.ToValidUTF8(text[:min(len(text), maxErrorText)], "")}
+		return decided{c, erred, cut(fmt.Sprint(err), maxErrorText)}
 	case granted == c.event.Granted:
 		return decided{c, unchanged, ""}
 	case granted:
 		return decided{c, newlyGranted, ""}
 	}
 	return decided{c, newlyDenied, ""}
+}
+
+// cut leaves so many bytes of a text, at most, and only whole runes.
+func cut(text string, most int) string {
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
 // changing are changes that are being counted.

@@ -45,8 +45,8 @@ func (g Group) MarshalJSON() ([]byte, error) {
 }
 
 // Denied groups the denied events that f selects by any of query.Dimensions; none
-// named means manager and attribute. f.Granted does not matter. Groups are sorted by
-// users, then by denied events, descending.
+// named means manager and attribute. Granted, Newest, Limit and Fields of f do not matter.
+// Groups are sorted by users, then by denied events, descending.
 //
 // It returns an error for a dimension that does not exist, and if the source cannot
 // be read.
@@ -56,8 +56,8 @@ func Denied(ctx context.Context, source query.Source, f query.Filter, by ...stri
 }
 
 // Bypasses groups the events that f selects in which a superuser skipped the rules,
-// by any of query.Dimensions; none named means user and manager. f.Bypassed does not
-// matter. Order and errors are those of Denied.
+// by any of query.Dimensions; none named means user and manager. Bypassed, Newest, Limit and
+// Fields of f do not matter. Order and errors are those of Denied.
 func Bypasses(ctx context.Context, source query.Source, f query.Filter, by ...string) (*Report, error) {
 	f.Bypassed = query.Yes
 	return grouped(ctx, source, f, bypassed, orDefault(by, "user", "manager"))
@@ -71,6 +71,7 @@ func orDefault(by []string, names ...string) []string {
 }
 
 func grouped(ctx context.Context, source query.Source, f query.Filter, measure string, by []string) (*Report, error) {
+	f.Fields = 0
 	groups, err := query.GroupBy(ctx, source, f, by)
 	if err != nil {
 		return nil, err

@@ -174,3 +174,20 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 	_, err = analysis.Denied(t.Context(), decisions, query.Filter{}, "color")
 	require.ErrorContains(t, err, `group by "color": unknown`)
 }
+
+func TestOrderAndFieldsOfAFilterDoNotMatterToReports(t *testing.T) {
+	answers := func(f query.Filter) (all []any) {
+		for _, ask := range []func(context.Context, query.Source, query.Filter, ...string) (*analysis.Report, error){analysis.Denied, analysis.Bypasses} {
+			report, err := ask(t.Context(), decisions, f)
+			require.NoError(t, err)
+			all = append(all, report)
+		}
+		totals, err := analysis.Stats(t.Context(), decisions, f)
+		require.NoError(t, err)
+		return append(all, totals)
+	}
+	want := answers(query.Filter{})
+	for _, f := range []query.Filter{{Newest: true}, {Limit: 1}, {Fields: query.FieldID}, {Fields: query.FieldManager}} {
+		require.Equal(t, want, answers(f), f)
+	}
+}

@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -111,28 +110,19 @@ func jointFilter(a, b query.Filter) (key string, joint query.Filter, ok bool) {
 	return key, joint, true
 }
 
-// eachTime calls f for each group of events. What is damaged, and gaps, are told when the
-// checks are counted.
+// eachTime calls each for the value and the time of each group of events.
 func eachTime(ctx context.Context, source query.Source, f query.Filter, by []string, each func(value string, events span)) error {
-	groups, err := query.GroupBy(ctx, source, f, by)
-	if err != nil {
-		return err
-	}
-	var told Notes
-	for group, err := range groups {
-		switch {
-		case err == nil:
-			value := ""
-			if len(by) > 0 {
-				value = group.Key[0]
-			}
-			each(value, span{group.First, group.Last.Add(time.Microsecond)})
-		case !told.skip(err):
-			return err
+	return eachGroup(ctx, source, f, by, func(group *query.Group) {
+		value := ""
+		if len(by) > 0 {
+			value = group.Key[0]
 		}
-	}
-	return nil
+		each(value, spanOf(group))
+	})
 }
+
+// spanOf is from the first to the last event of a group.
+func spanOf(group *query.Group) span { return span{group.First, group.Last.Add(time.Microsecond)} }
 
 // with is the time of both; an empty one adds nothing.
 func (s span) with(other span) span {
@@ -140,18 +130,4 @@ func (s span) with(other span) span {
 		return other
 	}
 	return s.or(other)
-}
-
-// one is the time of the event that f selects.
-func one(ctx context.Context, source query.Source, f query.Filter) (at time.Time, found bool, err error) {
-	for event, err := range source.Events(ctx, f) {
-		var damage *query.DamageError
-		switch {
-		case err == nil:
-			return event.Timestamp.Truncate(time.Microsecond), true, nil
-		case !errors.As(err, &damage): // which is told when the checks are counted
-			return at, false, err
-		}
-	}
-	return at, false, nil
 }

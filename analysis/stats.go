@@ -36,10 +36,11 @@ func (t Totals) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// Stats counts the events that f selects. Gaps are counted, but are no events. It
-// returns an error if the source cannot be read.
+// Stats counts the events that f selects; its Newest, Limit and Fields do not matter. Gaps
+// are counted, but are no events. It returns an error if the source cannot be read.
 func Stats(ctx context.Context, source query.Source, f query.Filter) (Totals, error) {
 	var t Totals
+	f.Fields = 0
 	groups, err := query.GroupBy(ctx, source, f, []string{"granted", "bypassed"})
 	if err != nil {
 		return t, err

@@ -40,7 +40,11 @@ type Suggestions struct {
 	// Classes is how many keys there are of each class, of those that were denied to
 	// anybody.
 	Classes map[Class]int
-	// Acknowledged says what the acknowledgments left out, of missing and lost keys.
+	// NothingGranted says that keys were denied, and that the rules granted none of all
+	// checks: perhaps the log holds only denials, where everything looks missing.
+	NothingGranted bool
+	// Acknowledged says what the acknowledgments left out, of missing and lost keys. An
+	// entry that covers another key that was denied is not Unused: Denied may need it.
 	Acknowledged AcknowledgmentReport
 
 	Notes
@@ -54,11 +58,13 @@ type Suggestions struct {
 // It changes nothing, and it cannot know what ought to be allowed: a denial may be right.
 // It counts different users, not denials, since who is denied tries again; all without any
 // user are one. The time is divided into 64 parts: a loss is seen as soon as there is a part
-// after that of the last grant.
+// after that of the last grant. Up to one event of a thousand at each end, far from all
+// others, does not make the parts longer.
 //
 // In a log of audit.SampleLogger a key is a suggestion only if so many users were denied that
 // those who were granted it would be seen; and nobody is a prober there. A log that leaves
-// out what was granted in another way looks as if nobody was granted anything.
+// out what was granted in another way looks as if nobody was granted anything; see
+// Suggestions.NothingGranted.
 //
 // It returns an error if the source cannot be read. Memory grows with the number of
 // different users of each key.
@@ -87,11 +93,12 @@ func Suggest(ctx context.Context, source query.Source, f query.Filter, options *
 	}
 	answer.Probers = s.classify()
 	rules := s.rules(answer.Classes)
+	answer.NothingGranted = len(answer.Classes) > 0 && !s.isAnyGranted()
 	if err := s.explain(ctx, source, f, windows, rules); err != nil {
 		return nil, err
 	}
-	rules = answer.acknowledge(rules, o)
-	if err := permissions(ctx, source, f, rules); err != nil {
+	rules = answer.acknowledge(rules, s.otherDenied(), o)
+	if err := s.permissions(ctx, source, f, rules); err != nil {
 		return nil, err
 	}
 	for _, k := range rules {
@@ -105,47 +112,53 @@ func Suggest(ctx context.Context, source query.Source, f query.Filter, options *
 	return answer, nil
 }
 
-// count counts what f selects, in windows; none if it is nothing. Logs that were copied may
-// have any order of arrival: then the first one and the last one do not tell the time, and it
-// is counted again.
+// count counts what f selects, in windows; none if it is nothing.
 func (answer *Suggestions) count(ctx context.Context, source query.Source, f query.Filter) (*suggester, []query.Window, error) {
-	guess, err := seenSpan(ctx, source, f)
-	if err != nil || guess.isEmpty() {
+	usual, err := usualTime(ctx, source, f)
+	if err != nil || usual.isEmpty() {
 		return nil, nil, err
 	}
-	for again := false; ; again = true {
-		s, windows := &suggester{grants: make(grantedKeys)}, guess.divided()
-		answer.Notes = Notes{}
-		sets := []query.Set{{Filter: f, Windows: windows}}
-		err := answer.readUserGroups(ctx, source, sets, suggestBy, func(group *query.UserGroup) {
-			s.keys = append(s.keys, newCheckedKey(group, &s.everyone, s.grants))
-		})
-		seen := s.span()
-		isFine := seen.length() <= guess.length()+guess.length()/query.MaxWindows
-		if err != nil || isFine || again { // a log that is written to may grow and grow
-			answer.Since, answer.Until = seen.since, seen.until
-			return s, windows, err
-		}
-		guess = seen
-	}
+	s, windows := &suggester{grants: make(grantedKeys)}, usual.divided()
+	sets := []query.Set{{Filter: f, Windows: windows}}
+	err = answer.readUserGroups(ctx, source, sets, suggestBy, func(group *query.UserGroup) {
+		s.keys = append(s.keys, newCheckedKey(group, &s.everyone, s.grants))
+	})
+	all := s.span()
+	answer.Since, answer.Until = all.since, all.until
+	return s, windows, err
 }
 
-// seenSpan is the time of what a filter selects, if it arrived in order.
-func seenSpan(ctx context.Context, source query.Source, f query.Filter) (span, error) {
-	f.Limit, f.Fields = 1, query.FieldTimestamp
-	first, found, err := one(ctx, source, f)
-	if err != nil || !found {
+// usualTime is the time of what a filter selects, in whatever order it arrived, without
+// strays: a few events at an end, far from all others, of a clock that was not set. They
+// would leave a single window to the rest.
+func usualTime(ctx context.Context, source query.Source, f query.Filter) (span, error) {
+	type dayOf struct {
+		span
+		events int64
+	}
+	var days []dayOf
+	var events int64
+	err := eachGroup(ctx, source, f, []string{"day"}, func(group *query.Group) {
+		days = append(days, dayOf{spanOf(group), group.Events})
+		events += group.Events
+	})
+	if err != nil || len(days) == 0 {
 		return span{}, err
 	}
-	f.Newest = true
-	last, found, err := one(ctx, source, f)
-	if err != nil || !found {
-		return span{}, err
+	slices.SortFunc(days, func(a, b dayOf) int { return a.since.Compare(b.since) })
+	first, last := 0, len(days)-1
+	whole := days[first].or(days[last].span)
+	most := events / 1000 // strays at each end
+	for n := days[first].events; n <= most; n += days[first].events {
+		first++
 	}
-	if last.Before(first) {
-		first, last = last, first
+	for n := days[last].events; n <= most; n += days[last].events {
+		last--
 	}
-	return span{first, last.Add(time.Microsecond)}, nil
+	if usual := days[first].or(days[last].span); usual.length() < whole.length()/2 {
+		return usual, nil
+	}
+	return whole, nil
 }
 
 // divided are windows of equal length, as many as a set has at most, but for the first and
@@ -174,7 +187,7 @@ func (s *suggester) rules(classes map[Class]int) (rules []*checkedKey) {
 			continue
 		}
 		classes[k.class] += len(k.attributes)
-		if k.class == ClassMissing || k.class == ClassLost {
+		if k.class.isRule() {
 			rules = append(rules, k)
 		}
 	}
@@ -182,8 +195,26 @@ func (s *suggester) rules(classes map[Class]int) (rules []*checkedKey) {
 	return rules
 }
 
-// acknowledge leaves out what somebody has acknowledged.
-func (answer *Suggestions) acknowledge(rules []*checkedKey, o SuggestOptions) []*checkedKey {
+// isAnyGranted reports whether the rules granted anything.
+func (s *suggester) isAnyGranted() bool {
+	return slices.ContainsFunc(s.keys, func(k *checkedKey) bool { return k.Granted.Events > 0 })
+}
+
+// otherDenied are the keys that were denied, and are neither missing nor lost.
+func (s *suggester) otherDenied() (keys [][]string) {
+	for _, k := range s.keys {
+		if k.class == "" || k.class.isRule() {
+			continue
+		}
+		for _, attribute := range k.attributes {
+			keys = append(keys, []string{k.manager, k.action, attribute})
+		}
+	}
+	return keys
+}
+
+// acknowledge leaves out what somebody has acknowledged. Others are keys that need no entry.
+func (answer *Suggestions) acknowledge(rules []*checkedKey, others [][]string, o SuggestOptions) []*checkedKey {
 	var keys [][]string
 	for _, k := range rules {
 		k.open = slices.DeleteFunc(slices.Clone(k.attributes), func(attribute string) bool {
@@ -193,18 +224,19 @@ func (answer *Suggestions) acknowledge(rules []*checkedKey, o SuggestOptions) []
 			return found
 		})
 	}
-	answer.Acknowledged = o.Acknowledged.Report(suggestBy, keys, o.Now)
+	answer.Acknowledged = o.Acknowledged.report(suggestBy, keys, others, o.Now)
 	return slices.DeleteFunc(rules, func(k *checkedKey) bool { return len(k.open) == 0 })
 }
 
 // suggestion is what is told of a missing or lost rule.
 func (s *suggester) suggestion(k *checkedKey) Suggestion {
+	denied, checks := k.counts()
 	found := Suggestion{
 		Class: k.class, Manager: k.manager, Action: k.action, Attributes: withoutNull(k.open), Permissions: k.permissions,
-		Denied: rounded(k.Denied.Events), Checks: rounded(k.Checks), Share: k.Denied.Events / k.Checks,
+		Denied: rounded(denied), Checks: rounded(checks), Share: denied / checks,
 		Users: int64(len(k.denied)), Elsewhere: s.grants.elsewhere(k),
 		Bypassed: rounded(k.Bypassed.Events), BypassedUsers: k.bypassed,
-		First: k.Denied.First, Last: k.Denied.Last,
+		First: k.deniedAt.since, Last: k.deniedAt.until.Add(-time.Microsecond),
 	}
 	if k.class == ClassLost {
 		found.GrantedUntil = k.Granted.Last

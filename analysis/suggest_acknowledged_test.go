@@ -41,6 +41,29 @@ func TestWhatIsAcknowledgedIsNoSuggestion(t *testing.T) {
 	require.Len(t, s.Acknowledged.Unused, 1)
 }
 
+// Another analysis needs the entry: who deletes it is alarmed by that.
+func TestAnEntryOfWhatWasDeniedIsUsedAlsoIfItIsNoSuggestion(t *testing.T) {
+	h := newHours()
+	for i := range 20 {
+		h.check(float64(i), "robot", false, "export")
+	}
+	h.users(2, 1, false, "status")
+	h.users(3, 1, true, "title")
+	acknowledged, err := analysis.ReadAcknowledgments(strings.NewReader(`
+{"attribute":"export","owner":"pm","reason":"hammering","expires":"2027-01-01"}
+{"attribute":"status","owner":"pm","reason":"few","expires":"2027-01-01"}
+{"attribute":"title","owner":"pm","reason":"not denied","expires":"2027-01-01"}`), "known")
+	require.NoError(t, err)
+	s, err := analysis.Suggest(t.Context(), query.Slice(*h), query.Filter{}, &analysis.SuggestOptions{
+		Acknowledged: acknowledged, Now: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC),
+	})
+	require.NoError(t, err)
+	require.Equal(t, map[analysis.Class]int{analysis.ClassHammering: 1, analysis.ClassFew: 1}, s.Classes)
+	require.Empty(t, s.Acknowledged.Covered)
+	require.Len(t, s.Acknowledged.Unused, 1)
+	require.Equal(t, "title", s.Acknowledged.Unused[0].Key["attribute"])
+}
+
 func TestOfAttributesThatAreCheckedTogetherSomeMayBeAcknowledged(t *testing.T) {
 	h := newHours()
 	h.users(3, 1, false, "status", "title")

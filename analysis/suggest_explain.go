@@ -19,7 +19,7 @@ func (s *suggester) explain(ctx context.Context, source query.Source, f query.Fi
 		return cmp.Or(
 			cmp.Compare(len(b.evidence), len(a.evidence)),
 			cmp.Compare(b.evidenceWindows(), a.evidenceWindows()),
-			cmp.Compare(b.Denied.Events, a.Denied.Events),
+			cmp.Compare(b.Denied.Events-b.probed, a.Denied.Events-a.probed),
 			compareKeys(a, b),
 		)
 	})
@@ -56,14 +56,8 @@ func (s *suggester) readDenied(ctx context.Context, source query.Source, f query
 		keys[i] = d.checkedKey
 		at[[3]string{d.manager, d.action, d.attributes[0]}] = d
 	}
-	f = deniedOf(f, keys)
+	f = s.withoutProbers(deniedOf(f, keys))
 	f.Fields = query.FieldTimestamp | query.FieldManager | query.FieldAction | query.FieldAttributes | query.FieldUser
-	f.User.NotIn = slices.Clone(f.User.NotIn)
-	for number := range s.everyone {
-		if s.isProber[number] {
-			f.User.NotIn = append(f.User.NotIn, s.everyone[number].name)
-		}
-	}
 	var told Notes
 	for event, err := range source.Events(ctx, f) { //nolint:contextcheck // what ctx carries was not recorded
 		switch {

@@ -25,6 +25,7 @@ type checkedKey struct {
 	granted  uint64                   // the windows in which somebody was
 	denied   []deniedUser             // by number, ascending
 	others   []uint32                 // the numbers of those who were not denied; until it is joined
+	probed   float64                  // of the denied events those of probers
 
 	class Class // "": nobody was denied
 
@@ -35,6 +36,7 @@ type checkedKey struct {
 	explainedBy []*checkedKey // nil: nothing
 	open        []string      // of attributes, those that are not acknowledged
 	permissions []string
+	deniedAt    span // without probers
 }
 
 // deniedUser is a user who was denied a key.
@@ -65,17 +67,33 @@ func newCheckedKey(group *query.UserGroup, everyone *crowd, grants grantedKeys) 
 			k.bypassed++
 		}
 		if user.Denied.Windows != 0 {
-			k.denied = append(k.denied, deniedUser{
-				number: number, events: float32(user.Denied.Events), in: user.Denied.Windows, granted: user.Granted.Windows,
-			})
+			k.denied = append(k.denied, newDeniedUser(&user))
 		} else {
 			k.others = append(k.others, number)
 		}
 		user.Set = inCandidate
 		everyone.add(&user)
 	}
-	slices.SortFunc(k.denied, func(a, b deniedUser) int { return cmp.Compare(a.number, b.number) })
+	sortDenied(k.denied)
 	return k
+}
+
+func newDeniedUser(user *query.UserCounts) deniedUser {
+	return deniedUser{
+		number: uint32(user.Number), //nolint:gosec // G115: there are not so many users
+		events: float32(user.Denied.Events), in: user.Denied.Windows, granted: user.Granted.Windows,
+	}
+}
+
+func sortDenied(users []deniedUser) {
+	slices.SortFunc(users, func(a, b deniedUser) int { return cmp.Compare(a.number, b.number) })
+}
+
+// findDenied finds a user among some that are sorted.
+func findDenied(users []deniedUser, number uint32) (i int, found bool) {
+	return slices.BinarySearchFunc(users, number, func(user deniedUser, number uint32) int {
+		return cmp.Compare(user.number, number)
+	})
 }
 
 func eachWindow(windows uint64, f func(w int)) {
@@ -90,6 +108,7 @@ func (k *checkedKey) leaveOut(is func(number int) bool) {
 		if !is(int(user.number)) {
 			return false
 		}
+		k.probed += float64(user.events)
 		if user.granted == 0 {
 			k.users--
 		}
@@ -100,13 +119,16 @@ func (k *checkedKey) leaveOut(is func(number int) bool) {
 
 // deniedIn returns in which windows a user was denied.
 func (k *checkedKey) deniedIn(number uint32) uint64 {
-	i, found := slices.BinarySearchFunc(k.denied, number, func(user deniedUser, number uint32) int {
-		return cmp.Compare(user.number, number)
-	})
+	i, found := findDenied(k.denied, number)
 	if !found {
 		return 0
 	}
 	return k.denied[i].in
+}
+
+// counts are the denied checks, and all of them, without those that were denied to probers.
+func (k *checkedKey) counts() (denied, checks float64) {
+	return k.Denied.Events - k.probed, k.Checks - k.probed
 }
 
 // deniedEvents are those of the users that were not left out.

@@ -10,8 +10,9 @@ import (
 	"github.com/permaudit/audit/query"
 )
 
-// permissions finds out which permissions were evaluated when keys were denied.
-func permissions(ctx context.Context, source query.Source, f query.Filter, rules []*checkedKey) error {
+// permissions finds out which permissions were evaluated when keys were denied, and when that
+// was, without the probers.
+func (s *suggester) permissions(ctx context.Context, source query.Source, f query.Filter, rules []*checkedKey) error {
 	type place struct{ manager, action, attribute string }
 	at := make(map[place]*checkedKey)
 	for _, k := range rules {
@@ -20,8 +21,13 @@ func permissions(ctx context.Context, source query.Source, f query.Filter, rules
 		}
 	}
 	by := []string{"manager", "action", "attribute", "permission"}
-	err := eachGroup(ctx, source, deniedOf(f, rules), by, func(group *query.Group) {
-		if k := at[place{group.Key[0], group.Key[1], group.Key[2]}]; k != nil && group.Key[3] != "" {
+	err := eachGroup(ctx, source, s.withoutProbers(deniedOf(f, rules)), by, func(group *query.Group) {
+		k := at[place{group.Key[0], group.Key[1], group.Key[2]}]
+		if k == nil {
+			return
+		}
+		k.deniedAt = k.deniedAt.with(spanOf(group))
+		if group.Key[3] != "" {
 			k.permissions = append(k.permissions, group.Key[3])
 		}
 	})
@@ -47,18 +53,32 @@ func deniedOf(f query.Filter, keys []*checkedKey) query.Filter {
 	return f
 }
 
-// eachGroup groups events that were read before, and what is to know of them was told.
+// withoutProbers excludes the probers, however many there are: a file looks names up, and a
+// database gets all of them as one argument.
+func (s *suggester) withoutProbers(f query.Filter) query.Filter {
+	f.User.NotIn = slices.Clone(f.User.NotIn)
+	for number, is := range s.isProber {
+		if is {
+			f.User.NotIn = append(f.User.NotIn, s.everyone[number].name)
+		}
+	}
+	return f
+}
+
+// eachGroup groups events without counting users. Damage and gaps are told by whoever
+// counts the checks.
 func eachGroup(ctx context.Context, source query.Source, f query.Filter, by []string, each func(*query.Group)) error {
+	f.Fields = query.FieldTimestamp // no users
 	groups, err := query.GroupBy(ctx, source, f, by)
 	if err != nil {
 		return err
 	}
-	var told Notes
+	var ignored Notes
 	for group, err := range groups {
 		switch {
 		case err == nil:
 			each(&group)
-		case !told.skip(err):
+		case !ignored.skip(err):
 			return err
 		}
 	}
@@ -70,7 +90,7 @@ func sortRules(rules []*checkedKey) {
 	slices.SortFunc(rules, func(a, b *checkedKey) int {
 		return cmp.Or(
 			cmp.Compare(len(b.denied), len(a.denied)),
-			cmp.Compare(b.Denied.Events, a.Denied.Events),
+			cmp.Compare(b.Denied.Events-b.probed, a.Denied.Events-a.probed),
 			compareKeys(a, b),
 		)
 	})

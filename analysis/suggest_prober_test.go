@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/permaudit/audit/analysis"
+	"github.com/permaudit/audit/query"
 	"github.com/stretchr/testify/require"
 )
 
@@ -30,7 +31,72 @@ func TestDenialsOfProbersAreNoEvidence(t *testing.T) {
 	s = h.suggest(t)
 	require.Equal(t, []string{"status"}, attributesOf(s.Candidates))
 	require.EqualValues(t, 3, s.Candidates[0].Users, "without the scanner")
-	require.EqualValues(t, 4, s.Candidates[0].Denied, "with the scanner")
+	require.EqualValues(t, 3, s.Candidates[0].Denied, "without the scanner")
+}
+
+// What a scanner evaluated sends the reader to the wrong rule.
+func TestWhatASuggestionTellsIsWithoutProbers(t *testing.T) {
+	h := newHours()
+	for hour := range 30 {
+		h.users(5, float64(hour), true, "status")
+	}
+	for i := range 4 {
+		h.check(40+float64(i), fmt.Sprint("u", i), false, "status").Permissions = []string{"isOwner"}
+	}
+	h.check(41, "left out", false, "status").Permissions = []string{"isOther"}
+	ask := func() analysis.Suggestion {
+		s, err := analysis.Suggest(t.Context(), query.Slice(*h), query.Filter{User: query.Terms{NotIn: []string{"left out"}}}, nil)
+		require.NoError(t, err)
+		require.Len(t, s.Candidates, 1)
+		return s.Candidates[0]
+	}
+	want := ask()
+	require.EqualValues(t, 4, want.Denied)
+	require.EqualValues(t, 154, want.Checks)
+	require.Equal(t, []string{"isOwner"}, want.Permissions)
+	for _, scanner := range []string{"scanner", ""} {
+		h.probe(scanner)
+		for _, at := range []float64{0.5, 35, 50} {
+			h.check(at, scanner, false, "status").Permissions = []string{"isMember"}
+		}
+		require.Equal(t, want, ask())
+	}
+	h.check(5, "scanner", true, "status")
+	got := ask()
+	require.EqualValues(t, 4, got.Denied)
+	require.EqualValues(t, 155, got.Checks, "with what a prober was granted")
+}
+
+func TestNoListCountsWhatProbersWereDenied(t *testing.T) {
+	h := newHours()
+	for i := range 20 {
+		h.check(float64(i), "robot", false, "export")
+	}
+	h.check(7, "root", true, "purge").Bypassed = true
+	h.check(8, "u1", false, "purge")
+	want := h.suggest(t)
+	require.Len(t, want.Hammering, 1)
+	require.Len(t, want.Bypasses, 1)
+	h.probe("scanner")
+	h.check(9, "scanner", false, "export")
+	h.check(9, "scanner", false, "purge")
+	got := h.suggest(t)
+	require.Len(t, got.Probers, 1)
+	require.Equal(t, want.Hammering, got.Hammering)
+	require.Equal(t, want.Bypasses, got.Bypasses)
+}
+
+// With equal users the rule that was denied more is first: without what a scanner adds.
+func TestProbersDoNotOrderSuggestions(t *testing.T) {
+	h := newHours()
+	h.users(4, 1, false, "b")
+	h.check(2, "u0", false, "b")
+	h.users(4, 3, false, "a")
+	h.probe("scanner")
+	for i := range 3 {
+		h.check(4+float64(i), "scanner", false, "a")
+	}
+	require.Equal(t, []string{"b", "a"}, attributesOf(h.suggest(t).Candidates))
 }
 
 // One check of ten attributes is one thing that was asked for, whether it was granted, done

@@ -119,6 +119,32 @@ func TestSuggestCountsWhateverTheYear(t *testing.T) {
 	}
 }
 
+// Few events far from all others do not make one window of the rest.
+func TestALossIsFoundBesideStrays(t *testing.T) {
+	for name, strays := range map[string][]time.Time{
+		"none":        nil,
+		"before":      {{}},
+		"behind":      {time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)},
+		"both":        {{}, begin.AddDate(0, 0, -90), begin.AddDate(0, 3, 0), time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)},
+		"in two days": {time.Unix(0, 0), time.Unix(100_000, 0)},
+	} {
+		h := newHours()
+		for i := range 2000 {
+			h.check(float64(i)/32, fmt.Sprint("u", i%20), i < 1800, "status")
+		}
+		for _, at := range strays {
+			h.check(0, "stray", true, "name").Timestamp = at
+		}
+		s := h.suggest(t)
+		require.Len(t, s.Candidates, 1, name)
+		require.Equal(t, analysis.ClassLost, s.Candidates[0].Class, name)
+		require.Equal(t, begin.Add(1799*time.Hour/32).Truncate(time.Microsecond), s.Candidates[0].GrantedUntil, name)
+		for _, at := range strays {
+			require.False(t, at.Before(s.Since) || !at.Before(s.Until), "the time of a suggestion is that of all events")
+		}
+	}
+}
+
 func TestSuggestSaysTheSameOfFiles(t *testing.T) {
 	events := slices.Collect(sample.Events(20_000, 1))
 	var log []byte
@@ -165,6 +191,22 @@ func TestSuggestOfNothingIsNothing(t *testing.T) {
 	one, err := analysis.Suggest(t.Context(), query.Slice([]audit.PermissionAuditEvent{event(0, "1", "P", false, false)}), query.Filter{}, nil)
 	require.NoError(t, err)
 	require.Equal(t, map[analysis.Class]int{analysis.ClassFew: 1}, one.Classes)
+}
+
+// A log of denials alone.
+func TestSuggestSaysThatNothingWasGranted(t *testing.T) {
+	h := newHours()
+	h.users(3, 1, false, "status")
+	require.False(t, h.suggest(t).NothingGranted)
+	*h = slices.DeleteFunc(*h, func(e audit.PermissionAuditEvent) bool { return e.Granted })
+	s := h.suggest(t)
+	require.True(t, s.NothingGranted)
+	require.Len(t, s.Candidates, 1)
+	h.check(5, "root", true, "name").Bypassed = true
+	require.True(t, h.suggest(t).NothingGranted, "by the rules")
+	h = new(hours)
+	h.check(5, "root", true, "name").Bypassed = true
+	require.False(t, h.suggest(t).NothingGranted, "nothing was denied")
 }
 
 func TestSuggestReportsWhatCannotBeRead(t *testing.T) {

@@ -7,8 +7,9 @@ import (
 )
 
 // Suggestion is a rule that may be missing, or lost, with its evidence. It is no rule: a
-// denial may be right. Counts are weighed, and rounded; those of events include Probers,
-// those of users do not.
+// denial may be right. Counts are weighed, and rounded. What was denied to Probers is no part
+// of it: nothing but Bypassed, GrantedUntil and what of Checks was not denied has checks of
+// theirs.
 type Suggestion struct {
 	Class   Class // ClassMissing or ClassLost
 	Manager string

@@ -76,7 +76,7 @@ type KeyVerdict struct {
 	Ratio float64
 	// Q is the share of false alarms to be expected among the verdicts of this kind
 	// if everything as extreme as this were called one: see [Compare]. 1 if nothing
-	// could be tested.
+	// could be tested; of a retry_loop it says nothing.
 	Q float64
 	// Exposure is how many times more often each user was checked than before, in
 	// the geometric mean: it raises what has to be seen before it is significant. 0:
@@ -118,22 +118,26 @@ func (k KeyVerdict) IsAlert() bool {
 }
 
 // MarshalJSON implements json.Marshaler: a member for each dimension, null where there
-// is no value; "verdict"; "baseline" and "candidate", each with "checks", "denied",
-// "users", "denied_users", "bypassed", "bypassed_users" and "all_users"; "ratio", null if it is not
-// known; "q"; of a retry_loop "loop_users"; if another alert explains it "denied_with",
-// with a member for each dimension; and if it is acknowledged "acknowledged" with
-// "owner", "reason" and "expires".
+// is no value; "verdict"; "alert", which is that of IsAlert; "baseline" and "candidate",
+// each with "checks", "denied", "users", "denied_users", "bypassed", "bypassed_users" and
+// "all_users"; "ratio", null if it is not known; "q", null of a retry_loop, which no test
+// finds, and which has "loop_users"; if another alert explains it "denied_with", with a
+// member for each dimension; and if it is acknowledged "acknowledged" with "owner",
+// "reason" and "expires".
 func (k KeyVerdict) MarshalJSON() ([]byte, error) {
 	o := object{'{'}
 	if err := o.addKey(k.by, k.Key); err != nil {
 		return nil, err
 	}
-	var ratio any
+	var ratio, q any
 	if k.Ratio > 0 {
 		ratio = significant(k.Ratio)
 	}
+	if k.Verdict != VerdictRetryLoop {
+		q = significant(k.Q)
+	}
 	members := []member{
-		{"verdict", k.Verdict}, {"baseline", k.Baseline}, {"candidate", k.Candidate}, {"ratio", ratio}, {"q", significant(k.Q)},
+		{"verdict", k.Verdict}, {"alert", k.IsAlert()}, {"baseline", k.Baseline}, {"candidate", k.Candidate}, {"ratio", ratio}, {"q", q},
 	}
 	if len(k.Users) > 0 {
 		members = append(members, member{"loop_users", k.Users})

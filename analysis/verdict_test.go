@@ -178,18 +178,36 @@ func TestNumbersOfAVerdict(t *testing.T) {
 	require.InDelta(t, math.Pow(3, -78.0/80)*math.Pow(4, -2.0/80), it.Exposure, 1e-3)
 	text, err := json.Marshal(it)
 	require.NoError(t, err)
-	require.Regexp(t, `^{"manager":"Project","action":"update","attribute":"it","verdict":"regression",`+
+	require.Regexp(t, `^{"manager":"Project","action":"update","attribute":"it","verdict":"regression","alert":true,`+
 		`"baseline":{"checks":248,"denied":8,"users":80,"denied_users":2,"bypassed":0,"bypassed_users":0,"all_users":80},`+
 		`"candidate":{"checks":200,"denied":132,"users":82,"denied_users":22,"bypassed":8,"bypassed_users":5,"all_users":85},`+
 		`"ratio":10.7,"q":[0-9.e-]{4,8}}$`, string(text))
 }
 
 func TestJSONOfAVerdictHasWhatIsKnown(t *testing.T) {
-	text, err := json.Marshal(KeyVerdict{
-		Key: []string{"", "x"}, by: []string{"manager", "metadata.k"}, Verdict: VerdictRetryLoop, Q: 1.23456e-300, Users: []string{"9"}, DeniedWith: []string{"a", ""},
-	})
-	require.NoError(t, err)
 	side := `{"checks":0,"denied":0,"users":0,"denied_users":0,"bypassed":0,"bypassed_users":0,"all_users":0}`
-	require.Equal(t, `{"manager":null,"metadata.k":"x","verdict":"retry_loop","baseline":`+side+`,"candidate":`+side+
-		`,"ratio":null,"q":1.23e-300,"loop_users":["9"],"denied_with":{"manager":"a","metadata.k":null}}`, string(text))
+	sides := `"baseline":` + side + `,"candidate":` + side
+	by := []string{"manager", "metadata.k"}
+	for want, k := range map[string]KeyVerdict{
+		`"verdict":"lost_rule","alert":true,` + sides + `,"ratio":null,"q":1.23e-300`: {
+			Verdict: VerdictLostRule, Q: 1.23456e-300,
+		},
+		`"verdict":"regression","alert":false,` + sides + `,"ratio":2,"q":0.01,"denied_with":{"manager":"a","metadata.k":null}`: {
+			Verdict: VerdictRegression, Ratio: 2, Q: 0.01, DeniedWith: []string{"a", ""},
+		},
+		`"verdict":"regression","alert":false,` + sides + `,"ratio":2,"q":0.01,"acknowledged":{"owner":"o","reason":"r","expires":"0001-01-01T00:00:00Z"}`: {
+			Verdict: VerdictRegression, Ratio: 2, Q: 0.01, Acknowledged: &Acknowledgment{Owner: "o", Reason: "r"},
+		},
+		`"verdict":"retry_loop","alert":false,` + sides + `,"ratio":null,"q":null,"loop_users":["9"]`: {
+			Verdict: VerdictRetryLoop, Q: 1, Users: []string{"9"},
+		},
+		`"verdict":"too_few","alert":false,` + sides + `,"ratio":null,"q":1`: {
+			Verdict: VerdictTooFew, Q: 1,
+		},
+	} {
+		k.Key, k.by = []string{"", "x"}, by
+		text, err := json.Marshal(k)
+		require.NoError(t, err)
+		require.Equal(t, `{"manager":null,"metadata.k":"x",`+want+"}", string(text))
+	}
 }

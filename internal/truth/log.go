@@ -137,9 +137,10 @@ func (l log) GroupUsers(_ context.Context, sets []query.Set, by []string) (iter.
 				Set: i, Window: window, User: numbers[r.user] - 1, Granted: !r.denied, Bypassed: r.bypassed,
 				Weight: 1, At: begin + r.at,
 			}
-			counting.Add(of, &check)
+			counted.Add(of, &check)
 		}
 	}
+	counted.Groups() // settles: the sequence only reads
 	return func(yield func(query.UserGroup, error) bool) { query.YieldByUser(counted, yield) }, nil
 }
 

@@ -33,7 +33,8 @@ type change struct {
 	rise       float64 // the share of its users who are denied, times as much
 	gone       bool
 	bypass     float64 // so large a share of its users bypasses the rules once more
-	loop       int     // one user more is denied so many times
+	loop       int     // one user more is denied so many times,
+	loopers    int     // or so many users more
 }
 
 // request is one check, as somebody asks for it; each try of it is one.
@@ -79,18 +80,22 @@ func (w *world) live(n *night) []tally {
 			w.visit(n, i, &visits[j], change, &tallies[i])
 		}
 		if change.loop > 0 {
-			at := w.moment(n)
-			for range change.loop {
-				w.requests = append(w.requests, request{at: at.Microseconds(), key: i, side: n.side, user: w.stranger(), denied: true})
-				at += 2 * time.Second
+			for looper := range max(1, change.loopers) {
+				at := w.moment(n)
+				for range change.loop {
+					w.requests = append(w.requests, request{at: at.Microseconds(), key: i, side: n.side, user: w.stranger(looper), denied: true})
+					at += 2 * time.Second
+				}
 			}
 		}
 	}
 	return tallies
 }
 
-// stranger is a user who is in no key.
-func (w *world) stranger() int { return len(w.users) - 1 }
+// strangers are so many users who are in no key.
+const strangers = 8
+
+func (w *world) stranger(i int) int { return len(w.users) - 1 - i }
 
 // visits draws who takes part in a key.
 func (w *world) visits(visits []visit, n *night, index int) []visit {

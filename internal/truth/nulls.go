@@ -53,7 +53,8 @@ func Nulls() []Null {
 		{Name: "denied clients retry", habits: habits{retries: true}, live: nights(1, night{})},
 		{Name: "seasons: 1 to 7 days after 4 weeks", habits: lively, live: days},
 		{Name: "traffic doubled by new users", habits: lively, live: nights(1, night{newcomers: true})},
-		{Name: "a scanner", habits: lively, live: scanned},
+		{Name: "a scanner", habits: lively, live: scanned(1)},
+		{Name: "eight scanners", habits: lively, live: scanned(strangers)},
 		{Name: "users check twice as often, 6 times in some keys", habits: lively, live: busier},
 		{Name: "canary of 10 %", habits: lively, live: canary(0.1)},
 		{Name: "canary of 90 %", habits: lively, live: canary(0.9)},
@@ -90,13 +91,15 @@ func nights(before int, last night) func(*world) (query.Filter, query.Filter) {
 	}
 }
 
-// scanned is a night in which somebody probes every key.
-func scanned(w *world) (query.Filter, query.Filter) {
-	changes := make(map[int]change, Keys)
-	for i := range w.keys {
-		changes[i] = change{loop: 5}
+// scanned is a night in which some users probe every key.
+func scanned(scanners int) func(*world) (query.Filter, query.Filter) {
+	return func(w *world) (query.Filter, query.Filter) {
+		changes := make(map[int]change, Keys)
+		for i := range w.keys {
+			changes[i] = change{loop: 5, loopers: scanners}
+		}
+		return nights(1, night{changes: changes})(w)
 	}
-	return nights(1, night{changes: changes})(w)
 }
 
 // busier is a night in which there is more to do for everybody.
