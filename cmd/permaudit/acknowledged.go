@@ -97,9 +97,21 @@ func (v *invocation) noteAcknowledged(report analysis.AcknowledgmentReport, desc
 	if n := len(report.Unused); n > 0 {
 		v.note("note: %s of %s no group here: %s", count(int64(n), "entry", "entries"), v.covers(n), linesOf(report.Unused))
 	}
+	v.noteInapplicable(report.Inapplicable, func(missing []string) string {
+		return "for want of --by " + strings.Join(missing, ",")
+	})
+}
+
+// noteInapplicable says which entries name other dimensions than those of the groups, and
+// why, by what is missing.
+func (v *invocation) noteInapplicable(list []analysis.Inapplicable, why func(missing []string) string) {
+	n := len(list)
+	if n == 0 {
+		return
+	}
 	var entries []*analysis.Acknowledgment
 	var missing []string
-	for _, i := range report.Inapplicable {
+	for _, i := range list {
 		entries = append(entries, i.Entry)
 		for _, name := range i.Missing {
 			if !slices.Contains(missing, name) {
@@ -107,9 +119,7 @@ func (v *invocation) noteAcknowledged(report analysis.AcknowledgmentReport, desc
 			}
 		}
 	}
-	if n := len(entries); n > 0 {
-		v.note("note: %s of %s no group here, for want of --by %s: %s", count(int64(n), "entry", "entries"), v.covers(n), strings.Join(missing, ","), linesOf(entries))
-	}
+	v.note("note: %s of %s no group here, %s: %s", count(int64(n), "entry", "entries"), v.covers(n), why(missing), linesOf(entries))
 }
 
 // covers names the file, with the verb for so many entries of it.

@@ -28,6 +28,7 @@ type compareFlags struct {
 	match               string
 	alpha, minRatio     decimal
 	minUsers, limit     natural
+	filters             string // that hold for both sides, as they were given
 }
 
 func (v *invocation) newCompare() *cobra.Command {
@@ -49,7 +50,8 @@ alert explains, or the file --acknowledged covers, is no alert; nor are a retry_
 improvement. docs/regression.md says what each means, and what to do.
 
 Exit codes: 0; 1 if there is an alert; 3 if there is none, and not enough data to judge any
-key; 2 and 4 as everywhere.`,
+key, or nothing was granted on either side, as in a log that holds denials only; 2 and 4 as
+everywhere.`,
 		Example: `  permaudit compare --baseline metadata.deployment=v1 --candidate metadata.deployment=v2
   permaudit compare --baseline 8d..7d --candidate 24h.. --manager Invoice
   permaudit compare --baseline metadata.deployment=v1 --baseline 14d.. --candidate metadata.deployment=v2 -o markdown
@@ -63,7 +65,7 @@ key; 2 and 4 as everywhere.`,
 			return err
 		}
 		return v.readingTwice(command.Context(), func(ctx context.Context, source *openSource) error {
-			return v.compare(ctx, source, baseline, candidate, c)
+			return v.compare(ctx, &judged{openSource: source}, baseline, candidate, c)
 		})
 	}
 	return command
@@ -86,8 +88,8 @@ func (v *invocation) addCompareFlags(command *cobra.Command) *compareFlags {
 	flags.Var(&c.by, "by", "judge keys of some of "+strings.Join(keyDimensions, ", ")+" (repeats add up)")
 	flags.Var(oneOf(&c.match, analysis.Matches()...), "match", "how times are matched: overlap (while both ran), weekday or hour (the same ones), none;\nauto: the first that is possible")
 	flags.Var(&c.alpha, "alpha", "the share of false alarms that is accepted among the verdicts of a kind")
-	flags.Var(&c.minRatio, "min-ratio", "an alert has the odds of being denied times so much, at least")
-	flags.Var(&c.minUsers, "min-users", "an alert has so many more denied users than if nothing had changed, at least")
+	flags.Var(&c.minRatio, "min-ratio", "an alert, a lost_rule and vanished aside, has the odds of being denied, or of a bypass,\ntimes so much, at least; RATIO in tables is that of shares")
+	flags.Var(&c.minUsers, "min-users", "a lost_rule wants 3 denied users, vanished 20 in the baseline; another alert has so many\nmore who are denied, or bypass, than if nothing had changed, at least")
 	v.addAcknowledged(command)
 	flags.VarP(&c.limit, "limit", "n", "print at most so many keys, alerts first in tables; 0: all\n(default in tables all alerts and 10 others, in markdown 50 alerts at most, else 0);\nunchanged and too_few are in tables with --limit 0 or -o wide only")
 	flags.Lookup("limit").DefValue = ""
@@ -123,18 +125,19 @@ func (v *invocation) sides(command *cobra.Command, c *compareFlags) (baseline, c
 	if err != nil {
 		return baseline, candidate, err
 	}
+	c.filters = given(command)
 	if baseline, err = and(c.baseline.filter, common); err != nil {
-		return baseline, candidate, usagef("--baseline %q with the other filters: %v", c.baseline.String(), err)
+		return baseline, candidate, usagef("--baseline %q with %s, and filters hold for both sides: %v", c.baseline.String(), c.filters, err)
 	}
 	if candidate, err = and(c.candidate.filter, common); err != nil {
-		return baseline, candidate, usagef("--candidate %q with the other filters: %v", c.candidate.String(), err)
+		return baseline, candidate, usagef("--candidate %q with %s, and filters hold for both sides: %v", c.candidate.String(), c.filters, err)
 	}
 	return baseline, candidate, nil
 }
 
 // compare prints the comparison, and reports the alerts.
-func (v *invocation) compare(ctx context.Context, source *openSource, baseline, candidate query.Filter, c *compareFlags) error {
-	answer, err := analysis.Compare(ctx, &judged{openSource: source}, baseline, candidate, &analysis.CompareOptions{
+func (v *invocation) compare(ctx context.Context, source *judged, baseline, candidate query.Filter, c *compareFlags) error {
+	answer, err := analysis.Compare(ctx, source, baseline, candidate, &analysis.CompareOptions{
 		By: c.by.names, Match: analysis.Match(c.match), Alpha: c.alpha.value, MinRatio: c.minRatio.value, MinUsers: int(*c.minUsers.into),
 		Acknowledged: v.acknowledged.entries, Now: v.now,
 	})
@@ -159,8 +162,8 @@ func (v *invocation) compare(ctx context.Context, source *openSource, baseline, 
 			k := alerts[i]
 			return describe(answer.By, k.Key) + ": " + found(&k)
 		})
-	case answer.Judged() == 0:
-		return v.whyNothing(ctx, source, r)
+	case !r.isJudged():
+		return whyNothing(ctx, source, baseline, candidate, r)
 	}
 	return nil
 }
@@ -185,34 +188,72 @@ func (v *invocation) noteComparison(r *comparison) {
 	if r.left > 0 {
 		v.note("note: %s left out; --limit 0 prints all", count(int64(r.left), "more key is", "more keys are"))
 	}
+	if r.counts[classAlert] > 0 && r.isAllDenied() {
+		v.note("note: %s", allDenied)
+	}
 	v.noteAnswer(r.Notes)
 	v.noteAnonymous(r.Notes)
 }
 
-// whyNothing says why no key could be judged, and what helps.
-func (v *invocation) whyNothing(ctx context.Context, source *openSource, r *comparison) error {
-	counted := len(r.Baseline.Windows) > 0 && len(r.Candidate.Windows) > 0
-	for _, s := range []struct {
-		name, terms string
-		analysis.Side
-	}{
-		{"baseline", r.flags.baseline.String(), r.Baseline}, {"candidate", r.flags.candidate.String(), r.Candidate},
+// whyNothing says why nothing could be judged, and what helps.
+func whyNothing(ctx context.Context, source *judged, baseline, candidate query.Filter, r *comparison) error {
+	for _, s := range []emptySide{
+		{"baseline", &r.flags.baseline, baseline, r.Baseline}, {"candidate", &r.flags.candidate, candidate, r.Candidate},
 	} {
-		switch {
-		case len(s.Windows) == 0:
-			// What the sides do not select may be damaged, which is noted now.
-			all, err := analysis.Stats(ctx, source, query.Filter{})
-			if err != nil {
-				return err
-			}
-			has := "the log has none at all"
-			if all.Events > 0 {
-				has = fmt.Sprintf("the log has %s, from %s to %s", number(all.Events), all.First.Format(time.RFC3339), all.Last.Format(time.RFC3339))
-			}
-			return &noDataError{fmt.Sprintf("the %s, %s, has no checks; %s: want other terms or times, or another source", s.name, s.terms, has)}
-		case counted && s.Users == 0:
-			return &noDataError{fmt.Sprintf("the %s, %s, has no checks in %s: want longer times, or another --match", s.name, s.terms, windowsOf(s.Side))}
+		if len(s.Windows) == 0 || r.isCounted() && s.Users == 0 {
+			return s.why(ctx, source, r.flags.filters)
 		}
 	}
+	if r.isAllDenied() {
+		return &noDataError{allDenied}
+	}
 	return &noDataError{fmt.Sprintf("no key has enough users, of %d: want longer times, or wider keys, such as --by manager", len(r.Keys))}
+}
+
+// emptySide is a side without checks, at least in the times that were compared.
+type emptySide struct {
+	name   string
+	flag   *side
+	filter query.Filter // with that of both sides
+	analysis.Side
+}
+
+// why says why it has none: the times, the filters of both sides, or its own terms.
+func (s *emptySide) why(ctx context.Context, source *judged, filters string) error {
+	var first query.Source = source
+	if !source.counted { // what the sides do not select may be damaged, which is noted now
+		first = source.openSource
+	}
+	all, err := analysis.Stats(ctx, first, query.Filter{})
+	if err != nil {
+		return err
+	}
+	has := fmt.Sprintf("the %s, %s, has no checks", s.name, s.flag)
+	if len(s.Windows) > 0 {
+		other, err := analysis.Stats(ctx, source, s.filter)
+		if err != nil {
+			return err
+		}
+		if other.Events > 0 {
+			return &noDataError{fmt.Sprintf("%s in %s; it has %s: want longer times, or another --match", has, windowsOf(s.Side), totalOf(other))}
+		}
+	}
+	if filters != "" {
+		own, err := analysis.Stats(ctx, source, s.flag.filter)
+		if err != nil {
+			return err
+		}
+		if own.Events > 0 {
+			return &noDataError{fmt.Sprintf("%s with %s, and filters hold for both sides; without it has %s: want other filters", has, filters, totalOf(own))}
+		}
+	}
+	log := "none at all"
+	if all.Events > 0 {
+		log = totalOf(all)
+	}
+	return &noDataError{fmt.Sprintf("%s; the log has %s: want other terms or times, or another source", has, log)}
+}
+
+func totalOf(t analysis.Totals) string {
+	return fmt.Sprintf("%s, from %s to %s", number(t.Events), t.First.Format(time.RFC3339), t.Last.Format(time.RFC3339))
 }

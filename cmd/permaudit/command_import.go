@@ -93,7 +93,9 @@ func withGaps(ctx context.Context, handle *query.Handle, filter query.Filter) (q
 	if len(filter.Action.In) > 0 {
 		return filter, nil
 	}
-	groups, err := handle.Group(ctx, filter, []string{"action"})
+	counted := filter
+	counted.Fields = query.FieldTimestamp // no users
+	groups, err := handle.Group(ctx, counted, []string{"action"})
 	if err != nil {
 		return filter, err
 	}

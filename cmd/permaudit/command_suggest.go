@@ -84,7 +84,15 @@ func (v *invocation) suggest(ctx context.Context, source *openSource, filter que
 	if s.left > 0 {
 		v.note("note: %s left out; --limit 0 prints all", count(int64(s.left), "more row is", "more rows are"))
 	}
-	v.noteAcknowledged(answer.Acknowledged, func(c analysis.Coverage) string { return describe(suggestDimensions, c.Key) })
+	if answer.NothingGranted {
+		v.note("note: the rules granted nothing in what was read: in a log of denials alone everything looks missing")
+	}
+	acknowledged := answer.Acknowledged
+	acknowledged.Inapplicable = nil // there is no --by that would help
+	v.noteAcknowledged(acknowledged, func(c analysis.Coverage) string { return describe(suggestDimensions, c.Key) })
+	v.noteInapplicable(answer.Acknowledged.Inapplicable, func([]string) string {
+		return "since suggest looks at manager, action and attribute only"
+	})
 	v.noteAnswer(answer.Notes)
 	v.noteAnonymous(answer.Notes)
 	return nil

@@ -137,15 +137,15 @@ func TestJSONAndCSVHaveEveryKeyAsCompareGivesIt(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(c.run(compared("--acknowledged", "owned.jsonl", "-o", "csv")...).out)).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, 1+len(want.Keys))
-	require.Equal(t, strings.Split("manager,action,attribute,verdict,"+
+	require.Equal(t, strings.Split("manager,action,attribute,verdict,alert,"+
 		"baseline_checks,baseline_denied,baseline_users,baseline_denied_users,baseline_bypassed,baseline_bypassed_users,baseline_all_users,"+
 		"candidate_checks,candidate_denied,candidate_users,candidate_denied_users,candidate_bypassed,candidate_bypassed_users,candidate_all_users,"+
 		"ratio,q,loop_users,denied_with,owner,reason,expires", ","), rows[0])
 	for _, row := range []string{
-		"Worse,update,name,regression,80,4,80,4,0,0,80,80,40,80,40,0,0,80,10,1.1e-10,,,,,",
-		`Both,update,with,regression,120,0,120,0,0,0,120,120,60,120,60,0,0,120,,1.59e-22,,{"manager":"Both";"action":"update";"attribute":"cause"},,,`,
-		`Loop,update,status,retry_loop,0,0,0,0,0,0,0,150,150,1,1,0,0,1,,1,["robot"],,,,`,
-		"Owned,update,name,regression,80,0,80,0,0,0,80,80,60,80,60,0,0,80,,4.66e-26,,,billing@example.com,as it should be,2999-12-31",
+		"Worse,update,name,regression,true,80,4,80,4,0,0,80,80,40,80,40,0,0,80,10,1.1e-10,,,,,",
+		`Both,update,with,regression,false,120,0,120,0,0,0,120,120,60,120,60,0,0,120,,1.59e-22,,{"manager":"Both";"action":"update";"attribute":"cause"},,,`,
+		`Loop,update,status,retry_loop,false,0,0,0,0,0,0,0,150,150,1,1,0,0,1,,,["robot"],,,,`,
+		"Owned,update,name,regression,false,80,0,80,0,0,0,80,80,60,80,60,0,0,80,,4.66e-26,,,billing@example.com,as it should be,2999-12-31",
 	} {
 		cells := strings.Split(row, ",")
 		for i := range cells {
@@ -184,7 +184,7 @@ func TestTheExitCodeOfCompareIsItsAnswer(t *testing.T) {
 		{"v9", "v1", nil, exitNoData, "the baseline, metadata.deployment=v9, has no checks; the log has 184"},
 		{"v9", "v8", nil, exitNoData, "the baseline, metadata.deployment=v9, has no checks; the log has 184"},
 		{"v1", "v2 2026-11-20..2026-11-21", nil, exitNoData, "the candidate, metadata.deployment=v2 2026-11-20..2026-11-21, has no checks; the log has 184, from 2026-11-23T07:46:20Z to 2026-11-23T07:56:10Z: want other terms or times, or another source\n"},
-		{"v1 2026-11-23..2026-11-24", "v1 2026-11-20..2026-11-21", nil, exitNoData, "the candidate, metadata.deployment=v1 2026-11-20..2026-11-21, has no checks in 2026-11-20 00:00:00 to 2026-11-21 00:00:00: want longer times, or another --match\n"},
+		{"v1 2026-11-23..2026-11-24", "v1 2026-11-20..2026-11-21", nil, exitNoData, "the candidate, metadata.deployment=v1 2026-11-20..2026-11-21, has no checks; the log has 184, from 2026-11-23T07:46:20Z to 2026-11-23T07:56:10Z: want other terms or times, or another source\n"},
 		{"v1", "v2", []string{"--match", "weekday", "--since", "2026-11-23", "--until", "2026-11-24"}, exitOK, ""},
 		{"v1 2026-11-01..2026-11-03", "v1 2026-11-12..2026-11-14", []string{"--match", "overlap"}, exitNoData, "permaudit: not enough data to judge: no hours match by \"overlap\": the two sides never ran at once"},
 		{"v1", "v2", []string{"--from", "empty.log"}, exitNoData, "has no checks; the log has none at all: want other terms or times, or another source\n"},
@@ -228,8 +228,8 @@ func TestCompareNotesWhatTheAnswerIsWorthOnce(t *testing.T) {
 			requireHarmless(t, result.err)
 			if side == "v2" {
 				require.Contains(t, result.err, "note: the log is incomplete: 1 gap, 5 events were dropped\n")
-				require.Contains(t, result.err, "note: 1 event has a sample_rate")
-				require.Contains(t, result.err, "note: 1 event has no user: in each group they count as one user\n")
+				require.Contains(t, result.err, "note: events with a sample_rate were counted 1 time")
+				require.Contains(t, result.err, "note: events without a user were counted 1 time: in each group they count as one user\n")
 			}
 		}
 	}

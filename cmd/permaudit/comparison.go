@@ -113,8 +113,8 @@ func inQuotes(text string) string { return strconv.Quote(text) }
 // headline says what was compared.
 func (r *comparison) headline(s style) []string {
 	lines := []string{
-		"baseline   " + s(r.flags.baseline.String()) + ": " + sideOf(r.Baseline),
-		"candidate  " + s(r.flags.candidate.String()) + ": " + sideOf(r.Candidate),
+		"baseline   " + s(r.flags.baseline.String()) + ": " + r.sideOf(r.Baseline),
+		"candidate  " + s(r.flags.candidate.String()) + ": " + r.sideOf(r.Candidate),
 	}
 	if how := matchedBy(r.Match); how != "" {
 		lines = append(lines, "matched    "+how)
@@ -136,12 +136,39 @@ func matchedBy(match analysis.Match) string {
 	return ""
 }
 
-func sideOf(s analysis.Side) string {
-	if len(s.Windows) == 0 {
+func (r *comparison) sideOf(s analysis.Side) string {
+	switch {
+	case len(s.Windows) == 0:
 		return "no checks"
+	case s.Users == 0 && !r.isCounted():
+		return windowsOf(s)
 	}
 	return count(s.Users, "user", "users") + ", " + windowsOf(s)
 }
+
+// isCounted reports whether users were counted: they are not where a side has no checks.
+func (r *comparison) isCounted() bool {
+	return len(r.Baseline.Windows) > 0 && len(r.Candidate.Windows) > 0
+}
+
+// isJudged reports whether the answer says anything: there is an alert, or one could have
+// been.
+func (r *comparison) isJudged() bool {
+	return r.counts[classAlert] > 0 || r.Judged() > 0 && !r.isAllDenied()
+}
+
+// isAllDenied reports whether both sides have no check but denied ones.
+func (r *comparison) isAllDenied() bool {
+	var checks, denied int64
+	for _, k := range r.Keys {
+		checks += k.Baseline.Checks + k.Candidate.Checks
+		denied += k.Baseline.Denied + k.Candidate.Denied
+	}
+	return checks > 0 && checks == denied
+}
+
+// allDenied says so, and what helps.
+const allDenied = "all checks of both sides were denied, so that nobody could lose anything: want a log that holds grants too"
 
 func windowsOf(s analysis.Side) string {
 	first, last := s.Windows[0], s.Windows[len(s.Windows)-1]

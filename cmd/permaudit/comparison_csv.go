@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"github.com/permaudit/audit/analysis"
 )
@@ -12,7 +13,7 @@ func (s *sheet) csvComparison(r *comparison) error {
 	for _, name := range r.By {
 		header = append(header, cell(name))
 	}
-	header = append(header, "verdict")
+	header = append(header, "verdict", "alert")
 	for _, side := range []string{"baseline", "candidate"} {
 		for _, name := range []string{"checks", "denied", "users", "denied_users", "bypassed", "bypassed_users", "all_users"} {
 			header = append(header, side+"_"+name)
@@ -33,7 +34,7 @@ func csvKey(k *analysis.KeyVerdict) (row []string, err error) {
 	for _, value := range k.Key {
 		row = append(row, cell(value))
 	}
-	row = append(row, string(k.Verdict))
+	row = append(row, string(k.Verdict), strconv.FormatBool(k.IsAlert()))
 	for _, side := range []analysis.KeySide{k.Baseline, k.Candidate} {
 		for _, n := range []int64{side.Checks, side.Denied, side.Users, side.DeniedUsers, side.Bypassed, side.BypassedUsers, side.AllUsers} {
 			row = append(row, number(n))

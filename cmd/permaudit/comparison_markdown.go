@@ -71,7 +71,7 @@ func (r *comparison) outcome() string {
 	switch {
 	case r.counts[classAlert] > 0:
 		return count(int64(r.counts[classAlert]), "alert", "alerts")
-	case r.Judged() == 0:
+	case !r.isJudged():
 		return "not enough data to judge"
 	}
 	return "no alert"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/permaudit/audit"
@@ -63,6 +64,17 @@ func (f *filterFlags) query(command *cobra.Command) (query.Filter, error) {
 		return filter, usagef("no time is between --since %s and --until %s: --since must be before --until", f.since.text, f.until.text)
 	}
 	return filter, nil
+}
+
+// given are the flags of a filter as they were given to a command.
+func given(command *cobra.Command) string {
+	var flags []string
+	for _, name := range []string{"since", "until", "action", "manager", "attribute", "user", "permission", "metadata"} {
+		if flag := command.Flags().Lookup(name); flag.Changed {
+			flags = append(flags, "--"+name+" "+flag.Value.String())
+		}
+	}
+	return strings.Join(flags, " ")
 }
 
 func choiceOf(set, yes bool) query.Choice {

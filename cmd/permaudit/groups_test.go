@@ -110,8 +110,8 @@ func TestNotesSayWhatAnAnswerIsWorth(t *testing.T) {
 	require.Regexp(t, `^permission\.log:2: .`, lines[1])
 	require.Regexp(t, `^permission\.log:3: .`, lines[2])
 	require.Equal(t, []string{
-		"note: 1 event has a sample_rate and stand for 1/rate events each in every count",
-		"note: 1 event has no user: in each group they count as one user",
+		"note: events with a sample_rate were counted 1 time: each stands for 1/rate events in every count",
+		"note: events without a user were counted 1 time: in each group they count as one user",
 		"note: 2 lines were damaged and left out", "",
 	}, lines[3:])
 	require.Contains(t, result.out, `"denied":2,`)
@@ -123,6 +123,23 @@ func TestNotesSayWhatAnAnswerIsWorth(t *testing.T) {
 	}
 	require.Regexp(t, `^permission\.log:3: .*\npermission\.log:2: .*\nnote: 2 lines were damaged and left out\n$`, c.run("query").err)
 	require.Contains(t, c.run("stats", "--until", "2026-11-24").err, "window: the beginning to 2026-11-24T00:00:00Z\n")
+}
+
+// Two events of three attributes are no six events.
+func TestNotesDoNotSayThatThereAreMoreEventsThanThereAre(t *testing.T) {
+	c := inNewDirectory(t)
+	n := &nights{}
+	for _, deployment := range []string{"v1", "v2"} {
+		n.add(deployment, "", func(e *audit.PermissionAuditEvent) {
+			e.Granted, e.Attributes, e.Metadata["sample_rate"] = false, []string{"a", "b", "c"}, 0.5
+		})
+	}
+	c.write("permission.log", n.log(t))
+	for _, args := range [][]string{{"denied"}, {"suggest"}, compared()} {
+		said := c.run(args...).err
+		require.Contains(t, said, "note: events with a sample_rate were counted 6 times: each stands for 1/rate events in every count\n")
+		require.Contains(t, said, "note: events without a user were counted 6 times: in each group they count as one user\n")
+	}
 }
 
 func TestMaxPrintsOnlyTheGroupsAboveIt(t *testing.T) {

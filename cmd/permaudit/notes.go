@@ -20,14 +20,15 @@ func (v *invocation) noteAnswer(n analysis.Notes) {
 		v.note("note: the log is incomplete: %s, %s dropped", count(n.Gaps, "gap", "gaps"), count(n.Dropped, "event was", "events were"))
 	}
 	if n.Sampled > 0 {
-		v.note("note: %s a sample_rate and stand for 1/rate events each in every count", count(n.Sampled, "event has", "events have"))
+		v.note("note: events with a sample_rate were counted %s: each stands for 1/rate events in every count", count(n.Sampled, "time", "times"))
 	}
 }
 
-// noteAnonymous says how users are counted that nobody knows.
+// noteAnonymous says how users are counted that nobody knows. An event counts in every
+// group to which it belongs.
 func (v *invocation) noteAnonymous(n analysis.Notes) {
 	if n.Anonymous > 0 {
-		v.note("note: %s no user: in each group they count as one user", count(n.Anonymous, "event has", "events have"))
+		v.note("note: events without a user were counted %s: in each group they count as one user", count(n.Anonymous, "time", "times"))
 	}
 }
 

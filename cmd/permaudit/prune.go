@@ -54,7 +54,8 @@ func countOld(ctx context.Context, spec string, before time.Time) (rows int64, e
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, handle.Close()) }()
-	groups, err := handle.Group(ctx, query.Filter{Until: before}, []string{"metadata." + audit.MetadataSampleRate})
+	old := query.Filter{Until: before, Fields: query.FieldTimestamp} // no users
+	groups, err := handle.Group(ctx, old, []string{"metadata." + audit.MetadataSampleRate})
 	if err != nil {
 		return 0, err
 	}

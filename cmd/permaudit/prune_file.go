@@ -126,7 +126,8 @@ func newestEvent(ctx context.Context, path string, rotated time.Time) (newest ti
 		}
 		return nil
 	}
-	groups, err := handle.Group(ctx, query.Filter{}, nil)
+	all := query.Filter{Fields: query.FieldTimestamp} // no users
+	groups, err := handle.Group(ctx, all, nil)
 	if err != nil {
 		return newest, err
 	}

@@ -115,6 +115,49 @@ func TestSuggestLeavesOutWhatIsAcknowledgedAndSaysSo(t *testing.T) {
 	require.Contains(t, result.err, `note: acknowledged: manager="Task" action="update" attribute="lost"; owner: a@example.com, until 2999-12-31: meant`+"\n")
 }
 
+// An entry that does nothing here may be needed elsewhere, and no flag helps.
+func TestSuggestSaysWhyAnEntryCoversNothing(t *testing.T) {
+	c := inNewDirectory(t)
+	c.write("permission.log", everySuggestion().log(t))
+	c.acknowledge(
+		`"manager":"Task","user":"u1","expires":"2999-12-31"`,
+		`"manager":"Export","expires":"2999-12-31"`,
+		`"manager":"Nowhere","expires":"2999-12-31"`,
+	)
+	require.Equal(t, `window: everything
+note: 1 entry of a.jsonl covers no group here: line 3
+note: 1 entry of a.jsonl covers no group here, since suggest looks at manager, action and attribute only: line 1
+`, c.run("suggest", "--acknowledged", "a.jsonl").err)
+}
+
+func TestSuggestSaysThatAllThatItFoundIsAcknowledged(t *testing.T) {
+	c := inNewDirectory(t)
+	c.write("permission.log", everySuggestion().log(t))
+	c.acknowledge(`"manager":"Task","expires":"2999-12-31"`, `"manager":"Report","expires":"2999-12-31"`)
+	out := c.run("suggest", "--acknowledged", "a.jsonl", "-o", "table").out
+	require.True(t, strings.HasPrefix(out, "nothing but what is acknowledged looks like a missing or a lost rule\n\n"), out)
+	require.Contains(t, out, "6 denied to too few to say anything; 3 are acknowledged\n")
+	c.acknowledge(`"manager":"Task","expires":"2999-12-31"`)
+	out = c.run("suggest", "--acknowledged", "a.jsonl", "-o", "table").out
+	require.Contains(t, out, "missing     Report")
+	require.Contains(t, out, "6 denied to too few to say anything; 1 is acknowledged\n")
+}
+
+// A log of denials alone has nothing that was granted.
+func TestSuggestNotesThatNothingWasGranted(t *testing.T) {
+	c := inNewDirectory(t)
+	n := everySuggestion()
+	const note = "note: the rules granted nothing in what was read: in a log of denials alone everything looks missing\n"
+	c.write("permission.log", n.log(t))
+	require.NotContains(t, c.run("suggest").err, note)
+	n.events = slices.DeleteFunc(n.events, func(e audit.PermissionAuditEvent) bool { return e.Granted })
+	c.write("permission.log", n.log(t))
+	result := c.run("suggest")
+	require.Zero(t, result.code)
+	require.Contains(t, result.err, note)
+	require.Empty(t, c.run("suggest", "-q").err)
+}
+
 func TestSuggestSaysThatNothingWasChangedAlsoIfThereIsNothing(t *testing.T) {
 	c := inNewDirectory(t)
 	c.write("permission.log", log(t, events()...))
@@ -160,7 +203,7 @@ func TestSuggestNotesWhatTheAnswerIsWorthOnce(t *testing.T) {
 		result := c.run("suggest", "--from", from, "-o", "table")
 		require.Equal(t, 1, strings.Count(result.err, ":1: "), result.err)
 		require.Contains(t, result.err, "note: 2 lines were damaged and left out\n")
-		require.Contains(t, result.err, "note: 1 event has no user: in each group they count as one user\n")
+		require.Contains(t, result.err, "note: events without a user were counted 1 time: in each group they count as one user\n")
 		requireHarmless(t, result.err)
 		result = c.run("suggest", "--from", from, "-o", "table", "--manager", "nobody")
 		require.Equal(t, 1, strings.Count(result.err, ":1: "), "also if there is nothing else: %s", result.err)

@@ -28,6 +28,17 @@ func newSuggested(answer *analysis.Suggestions, most int) *suggested {
 // isEmpty reports whether there was nothing to look at.
 func (s *suggested) isEmpty() bool { return s.Since.IsZero() }
 
+// whyNone says why there is no suggestion.
+func (s *suggested) whyNone() string {
+	switch {
+	case s.isEmpty():
+		return "no events"
+	case len(s.Acknowledged.Covered) > 0:
+		return "nothing but what is acknowledged looks like a missing or a lost rule"
+	}
+	return "nothing looks like a missing or a lost rule"
+}
+
 func cut[T any](s *suggested, rows *[]T, most int) {
 	if most > 0 && len(*rows) > most {
 		s.left += len(*rows) - most
@@ -107,6 +118,9 @@ func (s *suggested) summary() string {
 	text := count(int64(all), "key was denied", "keys were denied")
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, ", ")
+	}
+	if n := len(s.Acknowledged.Covered); n > 0 {
+		text += "; " + count(int64(n), "is acknowledged", "are acknowledged")
 	}
 	return text
 }

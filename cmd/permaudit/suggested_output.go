@@ -98,12 +98,8 @@ func (s *sheet) suggestions(answer *suggested, wide bool) error {
 			return err
 		}
 	}
-	switch {
-	case answer.isEmpty():
-		_, err := s.WriteString("no events\n\n")
-		return err
-	case len(answer.Candidates)+len(answer.Explained) == 0:
-		_, err := s.WriteString("nothing looks like a missing or a lost rule\n\n")
+	if len(answer.Candidates)+len(answer.Explained) == 0 {
+		_, err := s.WriteString(answer.whyNone() + "\n\n")
 		return err
 	}
 	if err := t.add(); err != nil {

@@ -14,7 +14,13 @@ type terms struct {
 	query.Terms
 }
 
-func (t *terms) String() string { return strings.Join(slices.Concat(t.In, t.NotIn), ",") }
+func (t *terms) String() string {
+	values := slices.Clone(t.In)
+	for _, value := range t.NotIn {
+		values = append(values, "!"+value)
+	}
+	return strings.Join(values, ",")
+}
 
 // Set adds the values: a,b and the next Set are alternatives, !c excludes c. The empty
 // text is null. A backslash takes a comma, or a leading !, literally.

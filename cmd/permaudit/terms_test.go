@@ -40,7 +40,7 @@ func TestMetadataFlagsAreGroupedByKey(t *testing.T) {
 		"b": {In: []string{"x=y", "z"}},
 		"c": {In: []string{""}},
 	}, flag.keys)
-	require.Equal(t, "a=1,2 b=x=y,z c=", flag.String())
+	require.Equal(t, "a=1,!2 b=x=y,z c=", flag.String())
 	for _, text := range []string{"", "a", "=a", "!a=b", "a!=b"} {
 		require.Error(t, flag.Set(text), text)
 	}
