@@ -2,18 +2,15 @@ package benchmarks
 
 import (
 	"bufio"
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/analysis"
 	"github.com/permaudit/audit/internal/sample"
-	"github.com/permaudit/audit/postgres"
 	"github.com/permaudit/audit/query"
 	"github.com/permaudit/audit/sqlite"
 	"github.com/stretchr/testify/require"
@@ -115,20 +112,11 @@ func BenchmarkCompareSQLite(b *testing.B) {
 }
 
 func BenchmarkComparePostgres(b *testing.B) {
-	dsn := os.Getenv("AUDIT_TEST_POSTGRES_DSN")
-	if dsn == "" {
-		b.Skip("needs a PostgreSQL server: scripts/with-postgres.sh make bench starts one")
-	}
 	const name = "benchmark_compare"
+	store, conn := postgresTable(b, name)
 	ctx := b.Context()
-	conn, err := pgx.Connect(ctx, dsn)
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, conn.Close(context.Background())) }) // after the table is dropped
-	createTable(b, conn, name)
-	store, err := postgres.Open(ctx, dsn, &postgres.Options{TableName: name})
-	require.NoError(b, err)
 	middle := samples(b, func(batch []audit.Entry) { require.NoError(b, store.WriteBatch(ctx, batch)) })
-	_, err = conn.Exec(ctx, "VACUUM ANALYZE "+name)
+	_, err := conn.Exec(ctx, "VACUUM ANALYZE "+name)
 	require.NoError(b, err)
 	compare(b, store, middle)
 	require.NoError(b, store.Close())

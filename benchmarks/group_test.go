@@ -151,23 +151,14 @@ func BenchmarkGroupSQLite(b *testing.B) {
 // BenchmarkGroupPostgres does the same for PostgreSQL. Candidates with and without its
 // JIT compiler, which can take longer than it saves.
 func BenchmarkGroupPostgres(b *testing.B) {
-	dsn := os.Getenv("AUDIT_TEST_POSTGRES_DSN")
-	if dsn == "" {
-		b.Skip("needs a PostgreSQL server: scripts/with-postgres.sh make bench starts one")
-	}
 	const name = "benchmark_group"
+	store, conn := postgresTable(b, name)
 	ctx := b.Context()
-	conn, err := pgx.Connect(ctx, dsn)
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, conn.Close(context.Background())) }) // after the table is dropped
-	createTable(b, conn, name)
-	store, err := postgres.Open(ctx, dsn, &postgres.Options{TableName: name})
-	require.NoError(b, err)
 	defer func() { require.NoError(b, store.Close()) }()
 	for batch := range decisions(rowCount(b)) {
 		require.NoError(b, store.WriteBatch(ctx, batch))
 	}
-	_, err = conn.Exec(ctx, "VACUUM ANALYZE "+name)
+	_, err := conn.Exec(ctx, "VACUUM ANALYZE "+name)
 	require.NoError(b, err)
 	byHand := map[string]func() int{}
 	for candidate, text := range candidates {
@@ -187,4 +178,21 @@ func BenchmarkGroupPostgres(b *testing.B) {
 		}
 	}
 	compareGroups(b, store, byHand)
+}
+
+// postgresTable is a new table, a store over it, and a connection for what else is asked.
+func postgresTable(b *testing.B, name string) (*postgres.Store, *pgx.Conn) {
+	b.Helper()
+	dsn := os.Getenv("AUDIT_TEST_POSTGRES_DSN")
+	if dsn == "" {
+		b.Skip("needs a PostgreSQL server: scripts/with-postgres.sh make bench starts one")
+	}
+	ctx := b.Context()
+	conn, err := pgx.Connect(ctx, dsn)
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, conn.Close(context.Background())) }) // after the table is dropped
+	createTable(b, conn, name)
+	store, err := postgres.Open(ctx, dsn, &postgres.Options{TableName: name})
+	require.NoError(b, err)
+	return store, conn
 }

@@ -111,21 +111,27 @@ func TestWrongDimensionsAreRefused(t *testing.T) {
 	require.NoError(t, CheckDimensions(nil))
 }
 
+// file is a log of events and of unusual lines, which is read in small pieces.
+func (r randomly) file(t *testing.T) *fileSource {
+	t.Helper()
+	var lines []string
+	for _, event := range r.events(t, 300) {
+		line, err := event.MarshalJSON()
+		require.NoError(t, err)
+		lines = append(lines, string(line))
+	}
+	lines = append(lines, unusual()...)
+	r.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+	source, _ := Files(writeLog(t, strings.Join(lines, "\n")+"\n")).(*fileSource)
+	source.limits = limits{line: 1000, chunk: 100 + r.IntN(5000), repeatLines: 1 + r.IntN(100), repeatFiles: 1}
+	return source
+}
+
 // Files group on their own; what they say is what reading all events says.
 func TestFilesGroupAsReadingSays(t *testing.T) {
 	for seed := range uint64(10) {
 		random := randomly{rand.New(rand.NewPCG(seed, 4))}
-		var lines []string
-		for _, event := range random.events(t, 300) {
-			line, err := event.MarshalJSON()
-			require.NoError(t, err)
-			lines = append(lines, string(line))
-		}
-		lines = append(lines, unusual()...)
-		random.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
-		path := writeLog(t, strings.Join(lines, "\n")+"\n")
-		source, _ := Files(path).(*fileSource)
-		source.limits = limits{line: 1000, chunk: 100 + random.IntN(5000), repeatLines: 1 + random.IntN(100), repeatFiles: 1}
+		source := random.file(t)
 		for range 10 {
 			f := random.filter()
 			f.Fields = []Fields{0, FieldID, FieldUser}[random.IntN(3)]

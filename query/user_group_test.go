@@ -70,16 +70,7 @@ func (r randomly) windows() []Window {
 func TestFilesGroupUsersAsReadingSays(t *testing.T) {
 	for seed := range uint64(10) {
 		random := randomly{rand.New(rand.NewPCG(seed, 5))}
-		var lines []string
-		for _, event := range random.events(t, 300) {
-			line, err := event.MarshalJSON()
-			require.NoError(t, err)
-			lines = append(lines, string(line))
-		}
-		lines = append(lines, unusual()...)
-		random.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
-		source, _ := Files(writeLog(t, strings.Join(lines, "\n")+"\n")).(*fileSource)
-		source.limits = limits{line: 1000, chunk: 100 + random.IntN(5000), repeatLines: 1 + random.IntN(100), repeatFiles: 1}
+		source := random.file(t)
 		for range 10 {
 			sets := make([]Set, 1+random.IntN(3))
 			for i := range sets {
