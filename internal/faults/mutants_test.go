@@ -58,7 +58,7 @@ var mutants = []mutant{
 		killedBy: "TestATornTailIsDurableElsewhereBeforeItIsCutOff",
 	},
 	{
-		mistake: "Close does not drain", file: "queue.go",
+		mistake: "Close does not drain", file: "turn.go",
 		was: "func (q *queue) take() turn {\n", is: "func (q *queue) take() turn {\n	if q.closing {\n		return turn{finished: true}\n	}\n",
 		killedBy: "TestCloseWaitsForEverything",
 	},
