@@ -18,6 +18,7 @@ type encoder struct {
 	text []byte // manager, user id and representation
 	json []byte // attributes, permissions, metadata, sanitized
 	line []byte // all of it, for sinks that write lines
+	when timeText
 
 	values valueEncoder
 	noted  []string // the names for sanitized
@@ -119,7 +120,11 @@ func (e *encoder) addText(name, s string, most int) int {
 
 // addUser appends the user's id and representation to e.text.
 func (e *encoder) addUser(event *PermissionAuditEvent) (idEnd, userEnd int) {
-	if event.UserID == "" {
+	switch {
+	case event.UserID != "" && event.User == nil:
+		end := e.addText("user_id", event.UserID, MaxNameBytes)
+		return end, end
+	case event.UserID == "":
 		if user, ok := event.User.(int); ok { // the usual key, without a string between
 			e.text = strconv.AppendInt(e.text, int64(user), 10)
 			return len(e.text), len(e.text)

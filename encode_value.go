@@ -12,18 +12,26 @@ import (
 // cannot express, or what is too large, is replaced by something readable and
 // noted. Its zero value is ready; it is not for concurrent use.
 type valueEncoder struct {
-	redact Redactor // nil: none
-	path   []string // of the value at hand, below the metadata
-	pairs  []pair   // a stack: those of the open objects
-	last   string   // keys after it cannot fit, if it is not ""
-	notes  []string // "metadata.path:reason", as in Sanitized
-	limit  int      // the length that the output must not pass, less what must follow it yet
+	redact  redaction
+	path    []string // of the value at hand, below the metadata
+	pairs   []pair   // a stack: those of the open objects
+	last    string   // keys after it cannot fit, if it is not ""
+	notes   []string // "metadata.path:reason", as in Sanitized
+	layouts layouts  // of the outermost objects so far
+	limit   int      // the length that the output must not pass, less what must follow it yet
 }
 
 // pair is a key of an object, repaired, and its value.
 type pair struct {
-	key, original string
-	value         any
+	key      string
+	original string // "": the key itself, which is plain
+	value    any
+}
+
+// redaction is what a valueEncoder redacts. Its zero value is nothing.
+type redaction struct {
+	by    Redactor // nil: usual decides
+	usual bool     // by DefaultRedactor's rules, which need no path
 }
 
 // What stands for a value that does not fit.
@@ -49,22 +57,14 @@ func (e *valueEncoder) size() int { return 48 * cap(e.pairs) }
 // tooLarge for a value. The object ends where even that does not fit, and where it
 // would have to stand for more than MaxSanitized values.
 func (e *valueEncoder) appendMetadata(dst []byte, own, outer map[string]any, redact Redactor) []byte {
-	e.redact, e.notes, e.path, e.pairs, e.last = redact, e.notes[:0], e.path[:0], e.pairs[:0], ""
-	for key, value := range own {
-		e.pushFirst(key, value)
-	}
-	for key, value := range outer {
-		if _, hidden := own[key]; !hidden {
-			e.pushFirst(key, value)
-		}
-	}
-	e.last = ""
+	e.redact = redaction{by: redact, usual: redact == nil}
+	e.notes, e.path, e.pairs, e.last = e.notes[:0], e.path[:0], e.pairs[:0], ""
 	start, large := len(dst), 0
 	limit := start + MaxMetadataBytes - len("}")
 	dst = append(dst, '{')
-	for _, p := range e.sorted(0) {
+	for _, p := range e.merged(own, outer) {
 		before, noted := len(dst), len(e.notes)
-		dst = e.key(dst, p.key, before > start+1)
+		dst = e.key(dst, &p, before > start+1)
 		after := len(dst)
 		e.limit = limit
 		if dst = e.element(dst, p.key, p.value, 1); len(dst) <= e.limit {
@@ -83,6 +83,27 @@ func (e *valueEncoder) appendMetadata(dst []byte, own, outer map[string]any, red
 	return append(dst, '}')
 }
 
+// merged returns the pairs of own, and those of outer that own has not, sorted.
+func (e *valueEncoder) merged(own, outer map[string]any) []pair {
+	known := e.layouts.of(own, outer)
+	if pairs, ok := known.appendPairs(e.pairs, own, outer); ok {
+		e.pairs = pairs
+		return pairs
+	}
+	for key, value := range own {
+		e.pushFirst(key, value)
+	}
+	for key, value := range outer {
+		if _, hidden := own[key]; !hidden {
+			e.pushFirst(key, value)
+		}
+	}
+	e.last = ""
+	pairs := e.sorted(0)
+	known.learn(pairs, own, outer)
+	return pairs
+}
+
 // pushFirst is push for the outermost object, of which the first keys are kept if
 // they are too many.
 func (e *valueEncoder) pushFirst(key string, value any) {
@@ -97,9 +118,13 @@ func (e *valueEncoder) pushFirst(key string, value any) {
 
 // push puts a key and its value on the stack of pairs.
 func (e *valueEncoder) push(key string, value any) {
-	repaired, _ := repair(key, MaxNameBytes)
-	if e.last == "" || repaired <= e.last {
-		e.pairs = append(e.pairs, pair{repaired, key, value})
+	p := pair{key: key, value: value}
+	if len(key) > MaxNameBytes || !isPlain(key) {
+		p.key, _ = repairOther(key, MaxNameBytes)
+		p.original = key
+	}
+	if e.last == "" || p.key <= e.last {
+		e.pairs = append(e.pairs, p)
 	}
 }
 
@@ -123,11 +148,17 @@ func sortPairs(pairs []pair) {
 func (e *valueEncoder) sorted(start int) []pair {
 	object := e.pairs[start:]
 	sortPairs(object)
+	repeated := false
 	for i := range object {
-		if p := &object[i]; p.key != p.original {
+		p := &object[i]
+		if p.original != "" && p.key != p.original {
 			_, done := repair(p.original, MaxNameBytes)
 			e.noteRepairs(done, p.key)
 		}
+		repeated = repeated || i > 0 && p.key == object[i-1].key
+	}
+	if !repeated {
+		return object
 	}
 	return slices.CompactFunc(object, func(a, b pair) bool {
 		if a.key != b.key {
@@ -145,11 +176,16 @@ func (e *valueEncoder) pop(start int) {
 }
 
 // key appends a key, after a comma if it is not the first.
-func (e *valueEncoder) key(dst []byte, key string, comma bool) []byte {
+func (e *valueEncoder) key(dst []byte, p *pair, comma bool) []byte {
 	if comma {
 		dst = append(dst, ',')
 	}
-	return append(appendQuoted(dst, key), ':')
+	if p.original == "" {
+		dst = appendPlain(dst, p.key)
+	} else {
+		dst = appendQuoted(dst, p.key)
+	}
+	return append(dst, ':')
 }
 
 // element appends the value at key, or its replacement if it is redacted. depth
@@ -159,10 +195,10 @@ func (e *valueEncoder) element(dst []byte, key string, value any, depth int) []b
 		return dst
 	}
 	e.path = append(e.path, key)
-	if replacement, redacted := e.ask(value); redacted {
+	if replacement, redacted := e.ask(key, value); redacted {
 		e.note("redacted")
 		redact := e.redact
-		e.redact = nil
+		e.redact = redaction{}
 		dst = e.value(dst, replacement, depth)
 		e.redact = redact
 	} else {
@@ -172,17 +208,25 @@ func (e *valueEncoder) element(dst []byte, key string, value any, depth int) []b
 	return dst
 }
 
-// ask calls the redactor. One that panics redacts.
-func (e *valueEncoder) ask(value any) (replacement any, redacted bool) {
-	if e.redact == nil {
-		return nil, false
+// ask asks whether the value at key is redacted.
+func (e *valueEncoder) ask(key string, value any) (replacement any, redacted bool) {
+	switch {
+	case e.redact.usual:
+		return Redacted, isSecret(key)
+	case e.redact.by != nil:
+		return e.askRedactor(value)
 	}
+	return nil, false
+}
+
+// askRedactor calls a redactor of the user's. One that panics redacts.
+func (e *valueEncoder) askRedactor(value any) (replacement any, redacted bool) {
 	defer func() {
 		if recover() != nil {
 			replacement, redacted = Redacted, true
 		}
 	}()
-	return e.redact(e.path, value)
+	return e.redact.by(e.path, value)
 }
 
 // value appends v, which is in depth containers.
@@ -237,9 +281,10 @@ func (e *valueEncoder) object(dst []byte, start, depth int) []byte {
 	dst = append(dst, '{')
 	object := e.sorted(start)
 	e.limit -= len(object) * shortestMember
-	for i, p := range object {
+	for i := range object {
+		p := &object[i]
 		e.limit += shortestMember
-		dst = e.key(dst, p.key, i > 0)
+		dst = e.key(dst, p, i > 0)
 		if dst = e.element(dst, p.key, p.value, depth+1); len(dst) > e.limit {
 			break
 		}

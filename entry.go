@@ -41,7 +41,7 @@ type Entry struct {
 func NewEntry(ctx context.Context, event PermissionAuditEvent) (Entry, error) {
 	e := newEncoder()
 	defer e.free()
-	if err := e.encode(ctx, &event, DefaultRedactor); err != nil {
+	if err := e.encode(ctx, &event, nil); err != nil {
 		return Entry{}, err
 	}
 	return e.entry(), nil
@@ -88,7 +88,7 @@ func (p *parts) entry() Entry {
 // AppendJSON appends the entry as a line of the file format, without LF.
 func (e *Entry) AppendJSON(dst []byte) []byte {
 	at, _ := clampTime(e.Timestamp)
-	return appendLine(dst, e.ID, at, valid(string(e.Action)), e.Granted, e.Bypassed, valid(e.Manager), valid(e.UserID), valid(e.User),
+	return appendLine(dst, e.ID, new(timeText), at, valid(string(e.Action)), e.Granted, e.Bypassed, valid(e.Manager), valid(e.UserID), valid(e.User),
 		e.Attributes, e.Permissions, e.Metadata, e.Sanitized)
 }
 
@@ -99,17 +99,18 @@ func valid(s string) string {
 }
 
 // appendLine appends the parts as a line, without LF.
-func (p *parts) appendLine(dst []byte) []byte {
-	return appendLine(dst, p.id, p.time, p.action, p.granted, p.bypassed, p.manager, p.userID, p.user,
+func (e *encoder) appendLine(dst []byte) []byte {
+	p := &e.parts
+	return appendLine(dst, p.id, &e.when, p.time, p.action, p.granted, p.bypassed, p.manager, p.userID, p.user,
 		p.attributes, p.permissions, p.metadata, p.sanitized)
 }
 
 // appendLine is the file format. The texts need no repair.
-func appendLine[T string | []byte](dst []byte, id EventID, at time.Time, action string, granted, bypassed bool,
+func appendLine[T string | []byte](dst []byte, id EventID, when *timeText, at time.Time, action string, granted, bypassed bool,
 	manager, userID, user T, attributes, permissions, metadata, sanitized []byte,
 ) []byte {
 	dst = id.appendText(append(dst, `{"id":"`...))
-	dst = appendTime(append(dst, `","timestamp":"`...), at)
+	dst = when.append(append(dst, `","timestamp":"`...), at)
 	dst = appendQuoted(append(dst, `","action":`...), action)
 	dst = appendRaw(append(dst, `,"attributes":`...), attributes, "[]")
 	dst = appendBool(append(dst, `,"granted":`...), granted)

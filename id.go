@@ -70,13 +70,28 @@ func (id EventID) Time() time.Time {
 func (id EventID) String() string { return string(id.appendText(make([]byte, 0, 36))) }
 
 func (id EventID) appendText(dst []byte) []byte {
+	word := func(i int) uint64 { return hexWord(binary.BigEndian.Uint32(id[i:])) }
+	first, second, third, fourth := word(0), word(4), word(8), word(12)
 	text := [36]byte{8: '-', 13: '-', 18: '-', 23: '-'}
-	hex.Encode(text[:8], id[:4])
-	hex.Encode(text[9:13], id[4:6])
-	hex.Encode(text[14:18], id[6:8])
-	hex.Encode(text[19:23], id[8:10])
-	hex.Encode(text[24:], id[10:])
+	binary.BigEndian.PutUint64(text[0:], first)
+	binary.BigEndian.PutUint32(text[9:], uint32(second>>32))
+	binary.BigEndian.PutUint32(text[14:], uint32(second)) //nolint:gosec // G115: its lower half
+	binary.BigEndian.PutUint32(text[19:], uint32(third>>32))
+	binary.BigEndian.PutUint32(text[24:], uint32(third)) //nolint:gosec // G115: the same
+	binary.BigEndian.PutUint64(text[28:], fourth)
 	return append(dst, text[:]...)
+}
+
+// hexWord returns the eight hexadecimal digits of n, the first of them in the highest
+// byte: each half byte becomes a byte, then all of them digits at once.
+func hexWord(n uint32) uint64 {
+	word := uint64(n)
+	word = (word | word<<16) & 0x0000_ffff_0000_ffff
+	word = (word | word<<8) & 0x00ff_00ff_00ff_00ff
+	word = (word | word<<4) & 0x0f0f_0f0f_0f0f_0f0f
+	const ones = 0x0101_0101_0101_0101
+	letters := (word + 6*ones) >> 4 & ones // 1 where there is more than 9
+	return word + '0'*ones + letters*('a'-'0'-10)
 }
 
 // MarshalText implements encoding.TextMarshaler.

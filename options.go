@@ -139,9 +139,6 @@ func (o *BufferOptions) withDefaults() (BufferOptions, error) {
 	setDefault(&options.BatchSize, min(4096, options.QueueSize))
 	setDefault(&options.FlushInterval, 500*time.Millisecond)
 	setDefault(&options.CloseTimeout, 10*time.Second)
-	if options.Redact == nil {
-		options.Redact = DefaultRedactor
-	}
 	if options.OnError == nil {
 		options.OnError = logErrors()
 	}

@@ -18,19 +18,23 @@ func DefaultRedactor(path []string, value any) (replacement any, redact bool) {
 	if len(path) == 0 {
 		return value, false
 	}
-	switch key := path[len(path)-1]; key {
-	case MetadataRequestID, MetadataTraceID, MetadataDeployment, MetadataPolicyVersion, MetadataObjectID, MetadataReason, MetadataSampleRate:
-		return value, false // the usual keys, without a look at their words
-	default:
-		if namesSecret(key) {
-			return Redacted, true
-		}
-		return value, false
+	if isSecret(path[len(path)-1]) {
+		return Redacted, true
 	}
+	return value, false
 }
 
 // NoRedaction redacts nothing.
 func NoRedaction(_ []string, value any) (replacement any, redact bool) { return value, false }
+
+// isSecret reports whether key names a secret.
+func isSecret(key string) bool {
+	switch key {
+	case MetadataRequestID, MetadataTraceID, MetadataDeployment, MetadataPolicyVersion, MetadataObjectID, MetadataReason, MetadataSampleRate:
+		return false // the usual keys, without a look at their words
+	}
+	return namesSecret(key)
+}
 
 // secretWord reports whether a word, or two joined ones, names a secret.
 func secretWord(word []byte) bool {

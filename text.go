@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -31,13 +32,32 @@ var plain = func() (plain [256]bool) {
 }()
 
 // isPlain reports whether s needs neither repair nor escapes.
-func isPlain(s string) bool {
+func isPlain[T string | []byte](s T) bool {
+	for ; len(s) > 8; s = s[8:] {
+		if !isPlainWord(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56) {
+			return false
+		}
+	}
+	if n := len(s); n >= 4 { // the two halves may overlap
+		end := s[n-4:]
+		return isPlainWord(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(end[0])<<32 | uint64(end[1])<<40 | uint64(end[2])<<48 | uint64(end[3])<<56)
+	}
 	for i := range len(s) {
 		if !plain[s[i]] {
 			return false
 		}
 	}
 	return true
+}
+
+// isPlainWord reports whether all eight bytes of word are plain. It looks for one that
+// is less than n, or equal to it, in all of them at once (Warren, Hacker's Delight, 6-1).
+func isPlainWord(word uint64) bool {
+	const ones, highs = 0x0101_0101_0101_0101, 0x8080_8080_8080_8080
+	quote, backslash, del := word^'"'*ones, word^'\\'*ones, word^0x7f*ones
+	return (word|(word-' '*ones)|(quote-ones)|(backslash-ones)|(del-ones))&highs == 0
 }
 
 // cutRune returns the greatest length up to most that does not divide a rune of s.
@@ -98,16 +118,31 @@ func repairOther(s string, most int) (string, repairs) {
 // appendJSONString appends s, repaired, as a JSON string on one line.
 func appendJSONString(dst []byte, s string, most int) ([]byte, repairs) {
 	if len(s) <= most && isPlain(s) {
-		return append(append(append(dst, '"'), s...), '"'), 0
+		return appendPlain(dst, s), 0
 	}
 	s, done := repairOther(s, most)
 	return appendQuoted(dst, s), done
+}
+
+// appendPlain appends a plain text as a JSON string.
+func appendPlain[T string | []byte](dst []byte, s T) []byte {
+	start, end := len(dst), len(dst)+len(s)+2
+	if end > cap(dst) {
+		dst = slices.Grow(dst, len(s)+2)
+	}
+	dst = dst[:end]
+	dst[start], dst[end-1] = '"', '"'
+	copy(dst[start+1:], s)
+	return dst
 }
 
 // appendQuoted appends s, which needs no repair, as a JSON string. Besides what
 // JSON demands, it escapes DEL, the C1 control characters, and the line and
 // paragraph separators.
 func appendQuoted[T string | []byte](dst []byte, s T) []byte {
+	if isPlain(s) {
+		return appendPlain(dst, s)
+	}
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); i++ {

@@ -12,14 +12,36 @@ var (
 // clampTime returns t in UTC and microseconds, moved into the range that can be
 // recorded if it lies outside.
 func clampTime(t time.Time) (clamped time.Time, moved bool) {
-	t = t.Round(0).UTC()
-	switch {
+	switch seconds := t.Unix(); {
 	case t.Before(minTime):
 		return minTime, true
-	case t.After(maxTime):
-		return maxTime, t.Sub(maxTime) >= time.Microsecond
+	case seconds > maxTime.Unix():
+		return maxTime, true
+	default: // built anew, which is cheaper than Truncate
+		return time.Unix(seconds, int64(t.Nanosecond()/1000*1000)).UTC(), false
 	}
-	return t.Truncate(time.Microsecond), false
+}
+
+// timeText appends times. It keeps the text of the last second, which is most of the
+// work. Its zero value is ready; it is not for concurrent use.
+type timeText struct {
+	second int64
+	text   [len("2006-01-02T15:04:05.")]byte
+}
+
+// append appends t, which clampTime returned, as appendTime does.
+func (c *timeText) append(dst []byte, t time.Time) []byte {
+	if second := t.Unix(); second != c.second || c.text[0] == 0 {
+		text := appendTime(nil, t)
+		c.second, c.text = second, [len(c.text)]byte(text)
+	}
+	micros := t.Nanosecond() / 1000
+	var rest [len("000000Z")]byte
+	twoDigits(rest[0:2], micros/10_000)
+	twoDigits(rest[2:4], micros/100%100)
+	twoDigits(rest[4:6], micros%100)
+	rest[6] = 'Z'
+	return append(append(dst, c.text[:]...), rest[:]...)
 }
 
 // appendTime appends t, which clampTime returned, in the file's form of fixed
