@@ -2,8 +2,7 @@ package audit
 
 // layouts remember the keys of metadata, sorted. What a service records has the same few
 // sets of keys over and over: with a layout they are looked up in order, where they would
-// have to be iterated, checked and sorted. There is one for each number of keys, up to
-// their number.
+// have to be iterated, checked and sorted. Which one depends on the number of keys.
 type layouts [32]layout
 
 // layout is one set of keys, none of which needs escapes or repair.
@@ -13,14 +12,15 @@ type layout struct {
 }
 
 type layoutKey struct {
-	text  string
-	outer bool
+	text            string
+	outer, harmless bool
 }
 
 // of returns the layout for so many keys; nil if there is none.
 func (l *layouts) of(own, outer map[string]any) *layout {
-	if n := len(own) + len(outer); n < len(l) {
-		return &l[n]
+	const most = 128
+	if n := len(own) + len(outer); n <= most {
+		return &l[n%len(l)]
 	}
 	return nil
 }
@@ -42,7 +42,7 @@ func (l *layout) appendPairs(pairs []pair, own, outer map[string]any) (appended 
 			clear(appended[len(pairs):])
 			return pairs, false
 		}
-		appended = append(appended, pair{key: key.text, value: value})
+		appended = append(appended, pair{key: key.text, value: value, harmless: key.harmless})
 	}
 	return appended, true
 }
@@ -58,7 +58,7 @@ func (l *layout) learn(pairs []pair, own, outer map[string]any) {
 	for i := range pairs {
 		p := &pairs[i]
 		_, inner := own[p.key]
-		l.keys = append(l.keys, layoutKey{p.key, !inner})
+		l.keys = append(l.keys, layoutKey{text: p.key, outer: !inner, harmless: !isSecret(p.key)})
 		if p.original != "" || len(p.key) > most {
 			l.own = -1
 			return

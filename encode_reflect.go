@@ -77,7 +77,7 @@ func (e *valueEncoder) list(dst []byte, list reflect.Value, depth int) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst = e.element(dst, strconv.Itoa(i), list.Index(i).Interface(), depth+1); len(dst) > e.limit {
+		if dst = e.element(dst, &pair{key: strconv.Itoa(i), value: list.Index(i).Interface()}, depth+1); len(dst) > e.limit {
 			break
 		}
 	}

@@ -26,6 +26,7 @@ type pair struct {
 	key      string
 	original string // "": the key itself, which is plain
 	value    any
+	harmless bool // the key is known to be none of a secret, by the usual rules
 }
 
 // redaction is what a valueEncoder redacts. Its zero value is nothing.
@@ -64,10 +65,10 @@ func (e *valueEncoder) appendMetadata(dst []byte, own, outer map[string]any, red
 	dst = append(dst, '{')
 	for _, p := range e.merged(own, outer) {
 		before, noted := len(dst), len(e.notes)
-		dst = e.key(dst, &p, before > start+1)
+		dst = e.key(dst, p.key, before > start+1)
 		after := len(dst)
 		e.limit = limit
-		if dst = e.element(dst, p.key, p.value, 1); len(dst) <= e.limit {
+		if dst = e.element(dst, &p, 1); len(dst) <= e.limit {
 			continue
 		}
 		e.notes = e.notes[:noted]
@@ -176,45 +177,40 @@ func (e *valueEncoder) pop(start int) {
 }
 
 // key appends a key, after a comma if it is not the first.
-func (e *valueEncoder) key(dst []byte, p *pair, comma bool) []byte {
+func (e *valueEncoder) key(dst []byte, key string, comma bool) []byte {
 	if comma {
 		dst = append(dst, ',')
 	}
-	if p.original == "" {
-		dst = appendPlain(dst, p.key)
-	} else {
-		dst = appendQuoted(dst, p.key)
-	}
-	return append(dst, ':')
+	return append(appendQuoted(dst, key), ':')
 }
 
-// element appends the value at key, or its replacement if it is redacted. depth
-// is how many containers it is in.
-func (e *valueEncoder) element(dst []byte, key string, value any, depth int) []byte {
+// element appends the value of p, or its replacement if it is redacted. depth is how
+// many containers it is in.
+func (e *valueEncoder) element(dst []byte, p *pair, depth int) []byte {
 	if len(dst) > e.limit {
 		return dst
 	}
-	e.path = append(e.path, key)
-	if replacement, redacted := e.ask(key, value); redacted {
+	e.path = append(e.path, p.key)
+	if replacement, redacted := e.ask(p); redacted {
 		e.note("redacted")
 		redact := e.redact
 		e.redact = redaction{}
 		dst = e.value(dst, replacement, depth)
 		e.redact = redact
 	} else {
-		dst = e.value(dst, value, depth)
+		dst = e.value(dst, p.value, depth)
 	}
 	e.path = e.path[:len(e.path)-1]
 	return dst
 }
 
-// ask asks whether the value at key is redacted.
-func (e *valueEncoder) ask(key string, value any) (replacement any, redacted bool) {
+// ask asks whether p, the last of the path, is redacted.
+func (e *valueEncoder) ask(p *pair) (replacement any, redacted bool) {
 	switch {
 	case e.redact.usual:
-		return Redacted, isSecret(key)
+		return Redacted, !p.harmless && isSecret(p.key)
 	case e.redact.by != nil:
-		return e.askRedactor(value)
+		return e.askRedactor(p.value)
 	}
 	return nil, false
 }
@@ -284,8 +280,8 @@ func (e *valueEncoder) object(dst []byte, start, depth int) []byte {
 	for i := range object {
 		p := &object[i]
 		e.limit += shortestMember
-		dst = e.key(dst, p, i > 0)
-		if dst = e.element(dst, p.key, p.value, depth+1); len(dst) > e.limit {
+		dst = e.key(dst, p.key, i > 0)
+		if dst = e.element(dst, p, depth+1); len(dst) > e.limit {
 			break
 		}
 	}

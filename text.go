@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -32,18 +33,7 @@ var plain = func() (plain [256]bool) {
 }()
 
 // isPlain reports whether s needs neither repair nor escapes.
-func isPlain[T string | []byte](s T) bool {
-	for ; len(s) > 8; s = s[8:] {
-		if !isPlainWord(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56) {
-			return false
-		}
-	}
-	if n := len(s); n >= 4 { // the two halves may overlap
-		end := s[n-4:]
-		return isPlainWord(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(end[0])<<32 | uint64(end[1])<<40 | uint64(end[2])<<48 | uint64(end[3])<<56)
-	}
+func isPlain(s string) bool {
 	for i := range len(s) {
 		if !plain[s[i]] {
 			return false
@@ -117,31 +107,59 @@ func repairOther(s string, most int) (string, repairs) {
 
 // appendJSONString appends s, repaired, as a JSON string on one line.
 func appendJSONString(dst []byte, s string, most int) ([]byte, repairs) {
-	if len(s) <= most && isPlain(s) {
-		return appendPlain(dst, s), 0
+	if len(s) <= most {
+		if quoted, ok := appendPlain(dst, s); ok {
+			return quoted, 0
+		}
 	}
 	s, done := repairOther(s, most)
 	return appendQuoted(dst, s), done
 }
 
-// appendPlain appends a plain text as a JSON string.
-func appendPlain[T string | []byte](dst []byte, s T) []byte {
+// appendPlain appends s as a JSON string, if it is plain. It copies and looks at once,
+// eight bytes at a time: most texts are short and plain, and there are many of them.
+func appendPlain[T string | []byte](dst []byte, s T) (appended []byte, ok bool) {
 	start, end := len(dst), len(dst)+len(s)+2
 	if end > cap(dst) {
 		dst = slices.Grow(dst, len(s)+2)
 	}
+	to := dst[start+1 : end]
+	for ; len(s) > 8; s, to = s[8:], to[8:] {
+		word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if !isPlainWord(word) {
+			return dst, false
+		}
+		binary.LittleEndian.PutUint64(to, word)
+	}
+	if n := len(s); n >= 4 { // two halves, which may overlap
+		last := s[n-4:]
+		head := uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+		tail := uint32(last[0]) | uint32(last[1])<<8 | uint32(last[2])<<16 | uint32(last[3])<<24
+		if !isPlainWord(uint64(head) | uint64(tail)<<32) {
+			return dst, false
+		}
+		binary.LittleEndian.PutUint32(to, head)
+		binary.LittleEndian.PutUint32(to[n-4:], tail)
+	} else {
+		for i := range len(s) {
+			if !plain[s[i]] {
+				return dst, false
+			}
+			to[i] = s[i]
+		}
+	}
 	dst = dst[:end]
 	dst[start], dst[end-1] = '"', '"'
-	copy(dst[start+1:], s)
-	return dst
+	return dst, true
 }
 
 // appendQuoted appends s, which needs no repair, as a JSON string. Besides what
 // JSON demands, it escapes DEL, the C1 control characters, and the line and
 // paragraph separators.
 func appendQuoted[T string | []byte](dst []byte, s T) []byte {
-	if isPlain(s) {
-		return appendPlain(dst, s)
+	if quoted, ok := appendPlain(dst, s); ok {
+		return quoted
 	}
 	dst = append(dst, '"')
 	start := 0
