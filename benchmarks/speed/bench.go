@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 
 // bench is one run of the program.
 type bench struct {
+	out       io.Writer      // of the tables
 	dir       string         // of its own
 	runs      int            // that count
 	scale     int            // events of a fast subject
@@ -26,6 +28,9 @@ type namedDatabase struct {
 
 	ours, raw string
 }
+
+// print adds a table to what is there already.
+func (b *bench) print(t *table) { _, _ = io.WriteString(b.out, t.text.String()) }
 
 // chosen says whether a measurement or a subject is wanted.
 func (b *bench) chosen(name string) bool { return b.only == nil || b.only.MatchString(name) }
@@ -73,29 +78,40 @@ func (b *bench) closeDatabases() error {
 	return err
 }
 
+// measurement is one that has tables of its own.
+type measurement struct {
+	name string
+	run  func() error
+}
+
 // measure runs what is chosen, and prints it.
 func (b *bench) measure(growth bool) error {
+	b.contest = b.newContest()
+	var chosen []measurement
+	for _, one := range []measurement{
+		{"emit", b.emit}, {"durable", b.durable}, {"goroutines", b.goroutines}, {"keys", b.keys}, {"steady", b.steady}, {"growth", b.growth},
+	} {
+		if b.chosen(one.name) && (one.name != "growth" || growth) {
+			chosen = append(chosen, one)
+		}
+	}
+	if len(chosen) == 0 && len(b.contest.contestants) == 0 {
+		return fmt.Errorf("-only %s: there is nothing of that name", b.only)
+	}
 	if err := b.compare(); err != nil {
 		return err
 	}
-	for _, one := range []struct {
-		name string
-		run  func() error
-	}{{"emit", b.emit}, {"durable", b.durable}, {"goroutines", b.goroutines}, {"keys", b.keys}, {"steady", b.steady}, {"growth", b.growth}} {
-		if !b.chosen(one.name) || one.name == "growth" && !growth {
-			continue
-		}
+	for _, one := range chosen {
 		if err := one.run(); err != nil {
 			return fmt.Errorf("%s: %w", one.name, err)
 		}
 	}
-	b.goals.print()
+	b.print(b.goals.table())
 	return nil
 }
 
 // compare fills the first table. Its first run, a shorter one, only warms up.
 func (b *bench) compare() error {
-	b.contest = b.newContest()
 	if len(b.contest.contestants) == 0 {
 		return nil
 	}
@@ -109,7 +125,7 @@ func (b *bench) compare() error {
 			return err
 		}
 	}
-	b.contest.print()
+	b.print(b.contest.table())
 	b.contest.goals(&b.goals)
 	return nil
 }

@@ -104,7 +104,7 @@ func (c *contest) round(scale int, counts bool) error {
 	return nil
 }
 
-func (c *contest) print() {
+func (c *contest) table() *table {
 	t := newTable("The same event through each", "what", "caller, ns", "events/s", "allocations", "bytes", "delivered",
 		"caller, ours / it", "events/s, ours / it", "KiB a write")
 	for _, one := range c.contestants {
@@ -119,9 +119,9 @@ func (c *contest) print() {
 		}
 		t.row(name, shown(f.caller(), 0), shown(f.rate(), 0), shown(mallocs, 2), shown(bytes, 0), f.delivered(),
 			shown(ratio(ours.caller(), f.caller()), 2), shown(ratio(ours.rate(), f.rate()), 2),
-			shown(f.median(func(f figure) float64 { return some(f.piece) })/1024, 0))
+			shown(f.median(func(f figure) float64 { return some(f.piece) })/1024, 1))
 	}
-	t.print()
+	return t
 }
 
 // goals are those that this table answers.

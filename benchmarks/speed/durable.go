@@ -103,7 +103,7 @@ func (b *bench) durable() error {
 	p50, p99 := float64(q.p50)/fsync, float64(q.p99)/fsync
 	t := newTable("AckDurable, 64 goroutines", "median", "raw fsync, us", "events per raw fsync", "p50, raw fsyncs", "p99, raw fsyncs", "p99.9, raw fsyncs")
 	t.row("Record", micros(time.Duration(fsync)), shown(median(perFsync), 1), shown(p50, 2), shown(p99, 2), shown(float64(q.p999)/fsync, 2))
-	t.print()
+	b.print(t)
 	b.goals.atLeast("AckDurable, 64 goroutines: events for each fsync of the raw disk", median(perFsync), 12)
 	b.goals.atMost("AckDurable, 64 goroutines: p99, in fsyncs of the raw disk", p99, 4)
 	return nil

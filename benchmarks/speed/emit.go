@@ -40,7 +40,7 @@ func (b *bench) emit() error {
 	emit, empty, mallocs := emitOff(b.scale*10, 2*b.runs+1)
 	t := newTable("Emit, no logger configured", "ns a call", "Emit", "empty function", "ratio", "allocations")
 	t.row("median", shown(emit, 2), shown(empty, 2), shown(ratio(emit, empty), 2), shown(mallocs, 2))
-	t.print()
+	b.print(t)
 	b.goals.atMost("Emit, logging off, against an empty function that is not inlined", ratio(emit, empty), 1)
 	return nil
 }

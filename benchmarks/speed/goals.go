@@ -24,7 +24,7 @@ func (g *goals) atLeast(name string, measured, least float64) {
 	*g = append(*g, goal{name, measured, fmt.Sprintf("at least %.3g", least), measured >= least, least - measured})
 }
 
-func (g goals) print() {
+func (g goals) table() *table {
 	t := newTable("Goals", "goal", "measured", "wanted", "result")
 	for _, one := range g {
 		result := "met"
@@ -36,5 +36,5 @@ func (g goals) print() {
 		}
 		t.row(one.name, shown(one.measured, 2), one.goal, result)
 	}
-	t.print()
+	return t
 }

@@ -72,7 +72,7 @@ func (b *bench) growFile() error {
 	if err != nil {
 		return err
 	}
-	t.print()
+	b.print(t)
 	// The first thousand are one batch, and as good as one fsync.
 	middle, last := len(costs)/2, len(costs)-1
 	b.goals.atMost("a file that grows: ns an event of the last decade, against the middle one", ratio(costs[last], costs[middle]), flat)
@@ -101,7 +101,7 @@ func (b *bench) growTable(db namedDatabase) error {
 		}
 		t.row(fmt.Sprint(n), shown(mine.rate, 0), shown(raw.rate, 0), shown(last, 2))
 	}
-	t.print()
+	b.print(t)
 	b.goals.atLeast(db.ours+": the ratio to the ceiling of the largest table, against the smallest", ratio(last, first), 0.9)
 	return nil
 }

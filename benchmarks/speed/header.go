@@ -40,7 +40,7 @@ func (b *bench) header(kind string) error {
 	say("%s; its server's settings are the defaults", strings.Join(versions, ", "))
 	say("%d runs, medians, %d events for who is fast; compare figures of one run of this program only", b.runs, b.scale)
 	for _, line := range lines {
-		fmt.Println("- " + line)
+		_, _ = fmt.Fprintln(b.out, "- "+line)
 	}
 	return nil
 }

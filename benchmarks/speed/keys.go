@@ -39,7 +39,7 @@ func (b *bench) keys() error {
 		f, p := results[size], peers[size]
 		t.row(fmt.Sprint(size), shown(f.caller(), 0), shown(f.rate(), 0), shown(f.mallocs(), 2), shown(p.caller(), 0), shown(ratio(f.caller(), p.caller()), 2))
 	}
-	t.print()
+	b.print(t)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 )
@@ -32,17 +33,17 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "a `regexp` of the subjects, and of the measurements (emit, durable, goroutines, keys, steady, growth)")
 	flag.BoolVar(&o.growth, "growth", false, "measure growth too, to ten times as many events; some minutes more")
 	flag.Parse()
-	if err := run(o, os.Getenv("AUDIT_TEST_POSTGRES_DSN")); err != nil {
+	if err := run(o, os.Getenv("AUDIT_TEST_POSTGRES_DSN"), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(o options, dsn string) error {
+func run(o options, dsn string, out io.Writer) error {
 	if o.runs < 1 || o.events < 1 {
 		return fmt.Errorf("-runs %d -events %d: at least 1 is needed", o.runs, o.events)
 	}
-	b := &bench{runs: o.runs, scale: o.events}
+	b := &bench{out: out, runs: o.runs, scale: o.events}
 	if o.only != "" {
 		only, err := regexp.Compile(o.only)
 		if err != nil {

@@ -36,7 +36,7 @@ func (b *bench) goroutines() error {
 		t.row(append([]string{fmt.Sprint(crowd), shown(rates[crowd].rate(), 0), shown(ratio(rates[crowd].rate(), rates[producers].rate()), 2)},
 			medians(latencies[crowd]).cells()...)...)
 	}
-	t.print()
+	b.print(t)
 	return nil
 }
 

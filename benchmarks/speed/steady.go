@@ -100,7 +100,7 @@ func (b *bench) steady() error {
 			best = q.p999
 		}
 	}
-	t.print()
+	b.print(t)
 	b.goals.atMost("p99.9 of Record at a steady rate, against the best peer that writes to a file", ratio(float64(mine), float64(best)), 1)
 	return nil
 }

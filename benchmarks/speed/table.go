@@ -27,8 +27,6 @@ func (t *table) row(cells ...string) {
 	t.text.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
-func (t *table) print() { fmt.Print(t.text.String()) }
-
 // shown is a figure with so many digits after the point.
 func shown(value float64, digits int) string {
 	if math.IsNaN(value) {

@@ -16,10 +16,12 @@ type zapLog struct {
 	logger *zap.Logger
 }
 
-// openZap leaves out the keys of zap's own.
-func openZap(string) (log, error) {
+func openZap(string) (log, error) { return newZap(zapcore.AddSync(io.Discard)), nil }
+
+// newZap leaves out the keys of zap's own.
+func newZap(w zapcore.WriteSyncer) log {
 	encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{EncodeTime: zapcore.TimeEncoderOfLayout(timeLayout)})
-	return zapLog{logger: zap.New(zapcore.NewCore(encoder, zapcore.AddSync(io.Discard), zap.InfoLevel))}, nil
+	return zapLog{logger: zap.New(zapcore.NewCore(encoder, w, zap.InfoLevel))}
 }
 
 func (l zapLog) record(_ context.Context, d *decision) error {
