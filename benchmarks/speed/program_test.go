@@ -91,7 +91,9 @@ func TestTheProgramMeasuresEverything(t *testing.T) {
 
 	require.Len(t, all, 8+databases)
 	for _, row := range all["Goals"] {
-		require.NotEqual(t, "not measured", row[3], row[0])
+		if serverDSN() != "" || !strings.Contains(row[0], "PostgreSQL") {
+			require.NotEqual(t, "not measured", row[3], row[0])
+		}
 	}
 	for title, table := range all {
 		for first, row := range table {
@@ -151,8 +153,8 @@ func TestGoals(t *testing.T) {
 }
 
 func TestMedians(t *testing.T) {
-	require.Equal(t, 2.0, median([]float64{9, 1, 2}))
-	require.Equal(t, 1.5, median([]float64{2, 1}))
+	require.InDelta(t, 2, median([]float64{9, 1, 2}), 0)
+	require.InDelta(t, 1.5, median([]float64{2, 1}), 0)
 	require.True(t, math.IsNaN(median(nil)))
 	all := make(samples, 0, 1000)
 	for i := range 2000 { // there is no room for the second half
