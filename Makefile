@@ -20,7 +20,7 @@ title = @printf '\n==> %s\n' '$@'
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nVariables: RUN=TestFlush COUNT=3 (test-go), RUN=Hostile (interop), RUN=Fault03 (faults), BENCH=Record COUNT=10 (bench), FUZZ=Encode FUZZTIME=60s (fuzz)\n'
+	@printf '\nVariables: RUN=TestFlush COUNT=3 (test-go), RUN=Hostile (interop), RUN=Fault03 (faults), BENCH=Record COUNT=10 (bench-go), FUZZ=Encode FUZZTIME=60s (fuzz)\n'
 
 .PHONY: setup
 setup: ## install what the tests need and is missing (jq, PostgreSQL, logrotate, strace)
@@ -32,7 +32,7 @@ duckdb: ## DuckDB in bin/, for the recipes of the docs and bench-query
 	@scripts/duckdb.sh
 
 .PHONY: test
-test: setup duckdb gofumpt tidy vet lint workspace test-go cover ## everything that a change must pass
+test: setup duckdb gofumpt tidy vet lint workspace test-go guard cover ## everything that a change must pass
 
 .PHONY: test-go
 test-go: ## only the Go tests of every module, with -race; RUN picks, COUNT repeats
@@ -95,9 +95,22 @@ permaudit: ## build the command into bin/
 quickstart: ## run the program of the README
 	go run ./examples/quickstart
 
+.PHONY: guard
+guard: setup ## what logging costs, in counts and in ratios with wide margins; fails when that became worse
+	$(title)
+	@$(with-postgres) go -C benchmarks test -count=1 -run '^TestGuard' ./speed
+
 .PHONY: bench
-bench: ## the benchmarks of every module; BENCH picks, COUNT repeats
+bench: ## the library, its peers, the raw disk and the raw drivers, with the goals; about ten minutes
 	@$(with-postgres) scripts/bench.sh
+
+.PHONY: bench-growth
+bench-growth: ## what becomes of a file and of tables of ten million events; a long time, and 30 GB for a while
+	@BENCH_ONLY='^growth$$' $(with-postgres) scripts/bench.sh -growth
+
+.PHONY: bench-go
+bench-go: ## the Go benchmarks of every module; BENCH picks, COUNT repeats
+	@$(with-postgres) scripts/bench-go.sh
 
 .PHONY: bench-query
 bench-query: ## permaudit, DuckDB and jq on the same log of a million events; needs node; 5 GB for a while

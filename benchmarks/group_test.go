@@ -13,10 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/permaudit/audit"
 	"github.com/permaudit/audit/analysis"
-	"github.com/permaudit/audit/postgres"
 	"github.com/permaudit/audit/query"
 	"github.com/permaudit/audit/sqlite"
 	"github.com/stretchr/testify/require"
@@ -178,21 +176,4 @@ func BenchmarkGroupPostgres(b *testing.B) {
 		}
 	}
 	compareGroups(b, store, byHand)
-}
-
-// postgresTable is a new table, a store over it, and a connection for what else is asked.
-func postgresTable(b *testing.B, name string) (*postgres.Store, *pgx.Conn) {
-	b.Helper()
-	dsn := os.Getenv("AUDIT_TEST_POSTGRES_DSN")
-	if dsn == "" {
-		b.Skip("needs a PostgreSQL server: scripts/with-postgres.sh make bench starts one")
-	}
-	ctx := b.Context()
-	conn, err := pgx.Connect(ctx, dsn)
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, conn.Close(context.Background())) }) // after the table is dropped
-	createTable(b, conn, name)
-	store, err := postgres.Open(ctx, dsn, &postgres.Options{TableName: name})
-	require.NoError(b, err)
-	return store, conn
 }

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"time"
+)
+
+// growth shows what becomes of a file of ten times as many events as a subject gets, and
+// of tables as large.
+func (b *bench) growth() error {
+	if err := b.growFile(); err != nil {
+		return err
+	}
+	for _, db := range b.databases {
+		if err := b.growTable(db); err != nil {
+			return fmt.Errorf("%s: %w", db.ours, err)
+		}
+	}
+	return nil
+}
+
+// flat is how much more is no growth.
+const flat = 1.25
+
+// decades are the powers of ten from one to another.
+func decades(from, to int) (all []int) {
+	for n := from; n <= to; n *= 10 {
+		all = append(all, n)
+	}
+	return all
+}
+
+// growFile lets one log grow.
+func (b *bench) growFile() error {
+	const smallest = 1000
+	d := newDecision(referenceKeys)
+	t := newTable("A file that grows", "events", "ns an event, all", "ns an event, since the line above", "resident, MB", "most resident, MB")
+	var costs, memory []float64
+	err := b.inDir(func(dir string) error {
+		path := filepath.Join(dir, "growth.log")
+		l, err := openQueued(path)
+		if err != nil {
+			return err
+		}
+		done, all := 0, time.Duration(0)
+		for _, n := range decades(smallest, 10*b.scale) {
+			b.say("growth of a file to %d", n)
+			began := time.Now()
+			sent, err := produce(l, same(d), producers, n-done)
+			if err := errors.Join(err, l.flush(context.Background())); err != nil {
+				return errors.Join(err, l.close())
+			}
+			took := time.Since(began)
+			all, done = all+took, done+sent
+			now, most, err := resident()
+			if err != nil {
+				return errors.Join(err, l.close())
+			}
+			costs, memory = append(costs, perEvent(took, sent)), append(memory, float64(now)/1024)
+			t.row(fmt.Sprint(done), shown(perEvent(all, done), 0), shown(perEvent(took, sent), 0), shown(float64(now)/1024, 0), shown(float64(most)/1024, 0))
+		}
+		if err := l.close(); err != nil {
+			return err
+		}
+		delivered, _, err := lines(path)
+		return errors.Join(err, figure{sent: done, delivered: delivered, counted: true}.lost("growth"))
+	})
+	if err != nil {
+		return err
+	}
+	b.print(t)
+	// The first thousand are one batch, and as good as one fsync.
+	middle, last := len(costs)/2, len(costs)-1
+	b.goals.atMost("a file that grows: ns an event of the last decade, against the middle one", ratio(costs[last], costs[middle]), flat)
+	b.goals.atMost("a file that grows: resident memory at the end, against the middle", ratio(memory[last], memory[middle]), flat)
+	return nil
+}
+
+// growTable fills tables of several sizes.
+func (b *bench) growTable(db namedDatabase) error {
+	d := newDecision(referenceKeys)
+	t := newTable(db.ours+", tables of several sizes", "rows", "events/s", db.raw, "ratio")
+	first, last := none, none
+	for _, n := range decades(max(b.scale/10, 1), 10*b.scale) {
+		b.say("growth: %s, %d rows", db.ours, n)
+		var mine, raw figure
+		err := store(db.database, d, n, &mine)
+		if err == nil {
+			err = db.database.raw(d, n, &raw)
+		}
+		if err := errors.Join(err, mine.lost(db.ours), raw.lost(db.raw)); err != nil {
+			return err
+		}
+		last = ratio(mine.rate, raw.rate)
+		if math.IsNaN(first) {
+			first = last
+		}
+		t.row(fmt.Sprint(n), shown(mine.rate, 0), shown(raw.rate, 0), shown(last, 2))
+	}
+	b.print(t)
+	b.goals.atLeast(db.ours+": the ratio to the ceiling of the largest table, against the smallest", ratio(last, first), 0.9)
+	return nil
+}
