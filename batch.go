@@ -1,7 +1,7 @@
 package audit
 
 import (
-	"sync"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -65,21 +65,13 @@ func (a *ack) result(index int) error {
 	return a.dead[index]
 }
 
-var batches = sync.Pool{New: func() any { return new(batch) }}
-
-func newBatch(opened time.Time) *batch {
-	b := batches.Get().(*batch)
-	b.opened = opened
-	return b
-}
-
-// free returns b to the pool.
-func (b *batch) free() {
+// emptied returns b as a new batch with the memory that it has; nil if that is too much.
+func (b *batch) emptied() *batch {
 	if cap(b.json)+cap(b.text) > 4*MaxBatchBytes {
-		return
+		return nil
 	}
 	*b = batch{json: b.json[:0], text: b.text[:0], records: b.records[:0], gaps: b.gaps[:0]}
-	batches.Put(b)
+	return b
 }
 
 func (b *batch) bytes() int { return len(b.json) + len(b.text) }
@@ -94,6 +86,9 @@ func (b *batch) waiter() *ack {
 }
 
 func (b *batch) addLine(line []byte) {
+	if more := len(b.json) + len(line) - cap(b.json); more > 0 {
+		b.json = slices.Grow(b.json, max(len(line), cap(b.json), 4<<10)) // append would have to grow it many times
+	}
 	b.json = append(b.json, line...)
 	b.events++
 }

@@ -29,6 +29,7 @@ type queue struct {
 	open     *batch // the youngest; nil if there is none
 	oldest   *batch // the batches that are not finished: a list from here to youngest
 	youngest *batch
+	spare    []*batch   // empty ones, for reuse
 	events   int        // in the queue, gap events not counted
 	bytes    int64      // that they take up
 	waiting  *list.List // of *roomWaiter: those who wait for room, in order
@@ -169,7 +170,8 @@ func (q *queue) add(e *encoder) *batch {
 // ensureOpen returns the open batch.
 func (q *queue) ensureOpen() *batch {
 	if q.open == nil {
-		q.open = newBatch(time.Now())
+		q.open = q.newBatch()
+		q.open.opened = time.Now()
 		if q.youngest == nil {
 			q.oldest = q.open
 		} else {
@@ -178,6 +180,30 @@ func (q *queue) ensureOpen() *batch {
 		q.youngest = q.open
 	}
 	return q.open
+}
+
+// newBatch returns an empty batch.
+func (q *queue) newBatch() *batch {
+	last := len(q.spare) - 1
+	if last < 0 {
+		return new(batch)
+	}
+	b := q.spare[last]
+	q.spare = q.spare[:last]
+	return b
+}
+
+// mostSpare is how many batches are kept for new ones. A sync.Pool would lose them with
+// every second collection of garbage, most of which would be the new ones then.
+const mostSpare = 8
+
+// free keeps a batch that is finished for a new one.
+func (q *queue) free(b *batch) {
+	if len(q.spare) < mostSpare {
+		if b := b.emptied(); b != nil {
+			q.spare = append(q.spare, b)
+		}
+	}
 }
 
 func (q *queue) sealIfFull(b *batch) {
@@ -269,12 +295,12 @@ func (q *queue) finish(b *batch, err error) {
 	if q.spooler != nil && !shared {
 		q.spooler.forget(b) // it is freed
 	}
+	if !shared {
+		q.free(b)
+	}
 	q.mu.Unlock()
 	ack.resolve(err)
 	flushed.resolve(err)
-	if !shared {
-		b.free()
-	}
 }
 
 // admit queues the events of those who wait for room, in their order, as far as
