@@ -37,13 +37,23 @@ func (b *bench) newContest() *contest {
 		}
 	}
 	var ours figure // the last one to a file
+	var text []byte // as much as it wrote
 	for _, s := range subjects() {
 		if s.name == oursQueued {
 			add(contestant{name: s.name, peerOf: oursQueued, run: func(scale int) (f figure, err error) {
 				ours, err = b.compete(s, d, scale)
 				return ours, err
 			}})
-			add(contestant{name: rawDiskName, peerOf: oursQueued, ceiling: true, run: func(int) (figure, error) { return b.rawDisk(ours) }})
+			add(contestant{name: rawDiskName, peerOf: oursQueued, ceiling: true, run: func(int) (figure, error) {
+				for int64(len(text)) < ours.size {
+					line, err := d.MarshalJSON()
+					if err != nil {
+						return figure{}, err
+					}
+					text = append(append(text, line...), '\n')
+				}
+				return b.rawDisk(ours, text)
+			}})
 			continue
 		}
 		add(contestant{name: s.name, peerOf: oursQueued, run: func(scale int) (figure, error) { return b.compete(s, d, scale) }})
@@ -75,13 +85,13 @@ func (b *bench) compete(s *subject, d *decision, scale int) (f figure, err error
 }
 
 // rawDisk writes what ours wrote, in pieces of its mean batch.
-func (b *bench) rawDisk(ours figure) (f figure, err error) {
+func (b *bench) rawDisk(ours figure, text []byte) (f figure, err error) {
 	if ours.sent == 0 {
 		return f, fmt.Errorf("%s is measured by what %s wrote: choose that too", rawDiskName, oursQueued)
 	}
 	f.piece = ours.piece
 	return f, b.inDir(func(dir string) error {
-		took, err := rawDisk(dir, ours.size, int(ours.piece))
+		took, err := rawDisk(dir, text[:ours.size], int(ours.piece))
 		f.rate = perSecond(ours.sent, took)
 		return err
 	})

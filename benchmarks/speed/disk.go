@@ -38,15 +38,14 @@ func emptied(dir string) error {
 	return errors.Join(err, os.Mkdir(dir, 0o700))
 }
 
-// writeAndSync appends pieces of text to a new file, and syncs after each, until enough
-// says so.
-func writeAndSync(path string, text []byte, enough func(pieces int) bool) (pieces int, took time.Duration, err error) {
+// writeAndSync appends pieces to a new file, and syncs after each, until one is empty.
+func writeAndSync(path string, piece func(i int) []byte) (pieces int, took time.Duration, err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, 0, err
 	}
 	began := time.Now()
-	for !enough(pieces) && err == nil {
+	for text := piece(0); len(text) > 0 && err == nil; text = piece(pieces) {
 		if _, err = file.Write(text); err == nil {
 			err = file.Sync()
 		}
@@ -56,26 +55,37 @@ func writeAndSync(path string, text []byte, enough func(pieces int) bool) (piece
 	return pieces, took, errors.Join(err, file.Close(), os.Remove(path))
 }
 
-// rawDisk writes so many bytes in pieces of such a size.
-func rawDisk(dir string, size int64, piece int) (time.Duration, error) {
-	count := int((size + int64(piece) - 1) / int64(piece))
-	_, took, err := writeAndSync(filepath.Join(dir, "raw"), bytes.Repeat([]byte{'x'}, piece), func(pieces int) bool { return pieces == count })
+// rawDisk writes a log in pieces of such a size: the same bytes, from memory, where they
+// are no more at hand than those of a batch are.
+func rawDisk(dir string, log []byte, size int) (time.Duration, error) {
+	_, took, err := writeAndSync(filepath.Join(dir, "raw"), func(i int) []byte {
+		return log[min(i*size, len(log)):min((i+1)*size, len(log))]
+	})
 	return took, err
 }
 
-// rawFsync is the mean time of a write of a page and its fsync, one after the other.
-func rawFsync(dir string, during time.Duration) (time.Duration, error) {
-	const page = 4096
+// during returns the same piece for a while.
+func during(d time.Duration, piece []byte) func(int) []byte {
 	began := time.Now()
-	pieces, took, err := writeAndSync(filepath.Join(dir, "raw"), make([]byte, page), func(int) bool { return time.Since(began) > during })
+	return func(int) []byte {
+		if time.Since(began) > d {
+			return nil
+		}
+		return piece
+	}
+}
+
+// rawFsync is the mean time of a write of a page and its fsync, one after the other.
+func rawFsync(dir string, d time.Duration) (time.Duration, error) {
+	const page = 4096
+	pieces, took, err := writeAndSync(filepath.Join(dir, "raw"), during(d, make([]byte, page)))
 	return took / time.Duration(max(pieces, 1)), err
 }
 
 // rawBytes is how many bytes a second the disk takes, in pieces of a megabyte with an
 // fsync each.
-func rawBytes(dir string, during time.Duration) (float64, error) {
+func rawBytes(dir string, d time.Duration) (float64, error) {
 	const piece = 1 << 20
-	began := time.Now()
-	pieces, took, err := writeAndSync(filepath.Join(dir, "raw"), bytes.Repeat([]byte{'x'}, piece), func(int) bool { return time.Since(began) > during })
+	pieces, took, err := writeAndSync(filepath.Join(dir, "raw"), during(d, bytes.Repeat([]byte{'x'}, piece)))
 	return float64(pieces) * piece / took.Seconds(), err
 }
