@@ -30,6 +30,7 @@ func writing() url.Values {
 		"_busy_timeout":    {busyTimeout},
 		"_journal_mode":    {"WAL"},
 		"_synchronous":     {"FULL"},
+		"_cache_size":      {"-16384"},
 		"_stmt_cache_size": {"16"},
 	}
 }

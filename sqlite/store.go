@@ -48,7 +48,7 @@ type Store struct {
 	path    string                                                                                               // of the file that is written
 	file    os.FileInfo                                                                                          // what it was when it was opened; nil: there is none to watch
 
-	args []any // of WriteBatch, which is never called concurrently
+	inserter *inserter // of WriteBatch, which is never called concurrently
 }
 
 var (
@@ -131,6 +131,7 @@ func newStore(options *Options) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: table name %q: SQLite keeps such tables for itself, or not at all", name)
 	}
 	s.keeper = table.Keeper{Definition: definition(name, indexes), Skip: s.options.SkipSchema}
+	s.inserter = newInserter(name)
 	s.run = s.query
 	s.reader = table.Reader{
 		Dialect:    dialect{},
