@@ -42,6 +42,7 @@ type Store struct {
 	keeper  table.Keeper
 	reader  table.Reader
 	writes  *sql.DB
+	full    bool    // connections of writes are synchronous=FULL: Open made them
 	reads   *sql.DB // the same, where there can be one connection only
 	close   func() error
 	run     func(ctx context.Context, sql string, args []any, row func(table.Scan) (more bool, err error)) error // query, but in tests

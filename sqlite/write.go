@@ -33,7 +33,7 @@ func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
 		return s.failed("write to", err)
 	}
 	batch = layout.Fit(batch)
-	if err := inTransaction(ctx, conn, func() error { return s.inserter.insert(ctx, conn, batch) }); err != nil {
+	if err := s.inTransaction(ctx, conn, func() error { return s.inserter.insert(ctx, conn, batch) }); err != nil {
 		s.keeper.Forget()
 		refused := isRefusal(err)
 		err = s.failed("write to", err)
@@ -47,11 +47,13 @@ func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
 
 // inTransaction runs f in a transaction that takes the write lock at once and is
 // durable when it is committed.
-func inTransaction(ctx context.Context, conn *sql.Conn, f func() error) error {
+func (s *Store) inTransaction(ctx context.Context, conn *sql.Conn, f func() error) error {
 	const full = 2
-	var synchronous int
-	if err := conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
-		return err
+	synchronous := full
+	if !s.full {
+		if err := conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous); err != nil {
+			return err
+		}
 	}
 	// What was begun is ended, whatever becomes of ctx.
 	whole := context.WithoutCancel(ctx)
