@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -11,17 +12,13 @@ import (
 	"github.com/permaudit/audit/internal/table"
 )
 
-// copy is the fast way. The rows are encoded while the server takes those before them:
-// in binary, which it reads with less work, if the columns have our own types, and
-// otherwise as text, which is right for columns of any type.
-func (s *Store) copy(ctx context.Context, conn *pgx.Conn, layout table.Layout, batch []audit.Entry) error {
-	format := &textFormat
-	if isBinary(layout) {
-		format = &binaryFormat
-	}
-	s.copied.begin(format, batch)
-	defer s.copied.end()
-	_, err := conn.PgConn().CopyFrom(ctx, &s.copied, "COPY "+s.reader.Table.SQL()+" ("+strings.Join(table.Written, ", ")+") FROM STDIN (FORMAT "+format.name+")")
+// copy is the fast way. The rows are encoded while the server takes those before them.
+func (s *Store) copy(ctx context.Context, conn *pgx.Conn, format *format, batch []audit.Entry) error {
+	rows := newRows(format, batch, s.buffer)
+	s.buffer = nil
+	defer func() { s.buffer = rows.end() }()
+	sql := "COPY " + s.reader.Table.SQL() + " (" + strings.Join(table.Written, ", ") + ") FROM STDIN (FORMAT " + format.name + ")"
+	_, err := conn.PgConn().CopyFrom(ctx, rows, sql)
 	return err
 }
 
@@ -33,50 +30,62 @@ type format struct {
 	row        func(dst []byte, e *audit.Entry) []byte
 }
 
-// copied reads the rows of a batch as COPY takes them. After an error pgx may go on
-// reading for a while, when the batch is another's.
-type copied struct {
+// formatOf is the format for a table: binary, which the server reads with less work, if
+// the columns have our own types, and otherwise text, which is right for any type.
+func formatOf(layout table.Layout) *format {
+	for _, column := range table.Written {
+		if !slices.Contains(binaryTypes[column], layout.Types[column]) {
+			return &textFormat
+		}
+	}
+	return &binaryFormat
+}
+
+// encodedRows reads a batch as COPY takes it. After an error pgx may go on reading, when
+// the batch is not ours any more, or even while the next one is copied: each has rows of
+// its own.
+type encodedRows struct {
 	mu     sync.Mutex
 	format *format
 	batch  []audit.Entry // what is still to be encoded
 	ended  bool
-	buffer []byte // its memory is used for one batch after the other
-	read   int    // how much of buffer was
+	buffer []byte // what is encoded
+	read   int    // how much of it was read
 }
 
-func (c *copied) begin(format *format, batch []audit.Entry) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.format, c.batch, c.ended = format, batch, false
-	c.buffer, c.read = append(c.buffer[:0], format.begin...), 0
+// newRows returns the rows of a batch, which take over the memory of buffer.
+func newRows(format *format, batch []audit.Entry, buffer []byte) *encodedRows {
+	return &encodedRows{format: format, batch: batch, buffer: append(buffer[:0], format.begin...)}
 }
 
-// end lets go of the batch: nothing of it is read any more when it returns.
-func (c *copied) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.batch, c.ended, c.read = nil, true, len(c.buffer)
-	if cap(c.buffer) > audit.MaxBatchBytes {
-		c.buffer, c.read = nil, 0
+// end returns the memory of the buffer. Neither that nor the batch is used any more.
+func (r *encodedRows) end() (buffer []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	buffer = r.buffer
+	r.batch, r.buffer, r.read, r.ended = nil, nil, 0, true
+	if cap(buffer) > audit.MaxBatchBytes { // a large event
+		return nil
 	}
+	return buffer
 }
 
 // Read implements io.Reader.
-func (c *copied) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.buffer, c.read = append(c.buffer[:0], c.buffer[c.read:]...), 0 // less than a row, mostly
-	for len(c.buffer) < len(p) && !c.ended {
-		if len(c.batch) == 0 {
-			c.buffer, c.ended = append(c.buffer, c.format.end...), true
+func (r *encodedRows) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.buffer, r.read = append(r.buffer[:0], r.buffer[r.read:]...), 0 // less than a row, mostly
+	for len(r.buffer) < len(p) && !r.ended {
+		if len(r.batch) == 0 {
+			r.buffer, r.ended = append(r.buffer, r.format.end...), true
 			break
 		}
-		c.buffer = c.format.row(c.buffer, &c.batch[0])
-		c.batch = c.batch[1:]
+		r.buffer = r.format.row(r.buffer, &r.batch[0])
+		r.batch = r.batch[1:]
 	}
-	if len(c.buffer) == 0 {
+	if len(r.buffer) == 0 && r.ended {
 		return 0, io.EOF
 	}
-	c.read = copy(p, c.buffer)
-	return c.read, nil
+	r.read = copy(p, r.buffer)
+	return r.read, nil
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/permaudit/audit"
@@ -33,16 +32,6 @@ var binaryTypes = map[string][]string{
 	"permissions": {"jsonb"},
 	"metadata":    {"jsonb"},
 	"sanitized":   {"jsonb"},
-}
-
-// isBinary reports whether a table takes rows in binary.
-func isBinary(layout table.Layout) bool {
-	for _, column := range table.Written {
-		if !slices.Contains(binaryTypes[column], layout.Types[column]) {
-			return false
-		}
-	}
-	return true
 }
 
 // epoch is where PostgreSQL counts the microseconds of a timestamp from.

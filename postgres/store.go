@@ -53,7 +53,7 @@ type Store struct {
 	// Of WriteBatch, which is never called concurrently:
 	unsure bool   // the batch may be there: its outcome is unknown
 	noCopy bool   // the table cannot be copied to
-	copied copied // what COPY reads
+	buffer []byte // rows for COPY
 }
 
 var (

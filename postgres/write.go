@@ -53,7 +53,11 @@ func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
 // be, or turn out to be, they are inserted instead.
 func (s *Store) write(ctx context.Context, conn *pgx.Conn, layout table.Layout, batch []audit.Entry) error {
 	if !s.unsure && !s.noCopy {
-		err := s.copy(ctx, conn, layout, batch)
+		format := formatOf(layout)
+		err := s.copy(ctx, conn, format, batch)
+		if format != &textFormat && len(batch) == 1 && isCode(err, "22") { // a data exception
+			err = s.copy(ctx, conn, &textFormat, batch) // somebody may have changed a type
+		}
 		s.noCopy = isCode(err, "0A000")         // not supported, where there is row-level security
 		if !s.noCopy && !isCode(err, "23505") { // a unique violation; the insert will tell which one
 			return err
@@ -120,7 +124,8 @@ func isRefusal(err error) bool {
 	return errors.As(err, &refused) && (strings.HasPrefix(refused.Code, "22") || strings.HasPrefix(refused.Code, "23"))
 }
 
+// isCode reports whether the server's error begins with code, which may be a class.
 func isCode(err error, code string) bool {
 	var refused *pgconn.PgError
-	return errors.As(err, &refused) && refused.Code == code
+	return errors.As(err, &refused) && strings.HasPrefix(refused.Code, code)
 }
