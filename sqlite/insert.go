@@ -68,11 +68,12 @@ func (in *inserter) insert(ctx context.Context, conn *sql.Conn, batch []audit.En
 
 // run executes a statement of so many rows, as often as it takes.
 func (in *inserter) run(ctx context.Context, statement statement, rows int, batch []audit.Entry) error {
+	whole := context.WithoutCancel(ctx) // with one that can end go-sqlite3 would do more for each
 	for len(batch) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := step(statement, in.args.of(batch[:rows])); err != nil {
+		if err := step(whole, statement, in.args.of(batch[:rows])); err != nil {
 			return err
 		}
 		batch = batch[rows:]
@@ -101,11 +102,10 @@ func prepare(ctx context.Context, driverConn any, sql string) (statement, error)
 	return nil, errors.Join(fmt.Errorf("%T is no statement of go-sqlite3: it has no QueryContext", prepared), prepared.Close())
 }
 
-// step executes a statement, as a query: go-sqlite3 then passes all arguments to
-// SQLite in one call, instead of one after the other. With a context that can end it
-// would do more for each statement.
-func step(statement statement, args []driver.NamedValue) error {
-	rows, err := statement.QueryContext(context.Background(), args)
+// step executes a statement, as a query: go-sqlite3 then passes all arguments to SQLite
+// in one call, instead of one after the other.
+func step(ctx context.Context, statement statement, args []driver.NamedValue) error {
+	rows, err := statement.QueryContext(ctx, args)
 	if err != nil {
 		return err
 	}
