@@ -102,7 +102,7 @@ type queryer interface {
 
 // inspect returns what the table looks like; without columns there is none.
 func inspect(ctx context.Context, q queryer, name table.Name) (table.Layout, error) {
-	const sql = `SELECT a.attname::text, a.attnotnull,
+	const sql = `SELECT a.attname::text, a.attnotnull, format_type(a.atttypid, NULL),
 	CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 0 END,
 	EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid
 		AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
@@ -111,15 +111,15 @@ func inspect(ctx context.Context, q queryer, name table.Name) (table.Layout, err
 		WHERE i.indrelid = a.attrelid AND i.indisvalid AND c.relname = $2)
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid = to_regclass($1::text) AND a.attnum > 0 AND NOT a.attisdropped`
-	layout := table.Layout{Columns: map[string]int{}, NotNull: map[string]bool{}}
+	layout := table.Layout{Columns: map[string]int{}, NotNull: map[string]bool{}, Types: map[string]string{}}
 	err := each(ctx, q, sql, []any{name.SQL(), name.UserIndex()}, func(scan table.Scan) (bool, error) {
-		var column string
+		var column, kind string
 		var most int
 		var notNull, unique, readable bool
-		if err := scan(&column, &notNull, &most, &unique, &readable, &layout.Users); err != nil {
+		if err := scan(&column, &notNull, &kind, &most, &unique, &readable, &layout.Users); err != nil {
 			return false, err
 		}
-		layout.Columns[column], layout.NotNull[column] = most, notNull
+		layout.Columns[column], layout.NotNull[column], layout.Types[column] = most, notNull, kind
 		if column == "event_id" {
 			layout.Unique, layout.Blind = unique, !readable
 		}

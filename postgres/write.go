@@ -1,10 +1,10 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -35,7 +35,7 @@ func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
 	if err != nil {
 		return s.failed("write to", err)
 	}
-	if err := s.write(ctx, conn.Conn(), layout.Fit(batch)); err != nil {
+	if err := s.write(ctx, conn.Conn(), layout, layout.Fit(batch)); err != nil {
 		s.keeper.Forget()
 		refused := isRefusal(err)
 		s.unsure = s.unsure || !refused
@@ -51,58 +51,19 @@ func (s *Store) WriteBatch(ctx context.Context, batch []audit.Entry) error {
 
 // write copies the rows. COPY cannot skip those that are there already: if some may
 // be, or turn out to be, they are inserted instead.
-func (s *Store) write(ctx context.Context, conn *pgx.Conn, batch []audit.Entry) error {
+func (s *Store) write(ctx context.Context, conn *pgx.Conn, layout table.Layout, batch []audit.Entry) error {
 	if !s.unsure && !s.noCopy {
-		err := s.copy(ctx, conn, batch)
+		format := formatOf(layout)
+		err := s.copy(ctx, conn, format, batch)
+		if format != &textFormat && len(batch) == 1 && isCode(err, "22") { // a data exception
+			err = s.copy(ctx, conn, &textFormat, batch) // somebody may have changed a type
+		}
 		s.noCopy = isCode(err, "0A000")         // not supported, where there is row-level security
 		if !s.noCopy && !isCode(err, "23505") { // a unique violation; the insert will tell which one
 			return err
 		}
 	}
 	return s.insert(ctx, conn, batch)
-}
-
-// copy is the fast way, as text, which is right for columns of any type.
-func (s *Store) copy(ctx context.Context, conn *pgx.Conn, batch []audit.Entry) error {
-	s.buffer = s.buffer[:0]
-	for i := range batch {
-		s.buffer = appendRow(s.buffer, &batch[i])
-	}
-	sql := "COPY " + s.reader.Table.SQL() + " (" + strings.Join(table.Written, ", ") + ") FROM STDIN"
-	_, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(s.buffer), sql)
-	if err != nil || cap(s.buffer) > 4*audit.MaxBatchBytes {
-		s.buffer = nil // after an error pgx may still be reading it
-	}
-	return err
-}
-
-// appendRow appends an entry in COPY's text format, in the order of table.Written.
-func appendRow(dst []byte, e *audit.Entry) []byte {
-	if e.ID.IsZero() { // two events without an id are not the same
-		dst = append(dst, `\N`...)
-	} else {
-		dst = append(dst, e.ID.String()...)
-	}
-	dst = e.Timestamp.UTC().AppendFormat(append(dst, '\t'), timeLayout)
-	dst = appendText(append(dst, '\t'), string(e.Action))
-	dst = appendText(append(dst, '\t'), list(e.Attributes))
-	dst = append(dst, '\t', truth(e.Granted), '\t', truth(e.Bypassed))
-	for _, text := range [...]string{e.Manager, e.UserID, e.User} {
-		dst = appendOptional(append(dst, '\t'), text)
-	}
-	dst = appendText(append(dst, '\t'), list(e.Permissions))
-	dst = appendOptional(append(dst, '\t'), e.Metadata)
-	dst = appendOptional(append(dst, '\t'), e.Sanitized)
-	return append(dst, '\n')
-}
-
-const timeLayout = "2006-01-02 15:04:05.000000+00"
-
-func truth(b bool) byte {
-	if b {
-		return 't'
-	}
-	return 'f'
 }
 
 func list(json []byte) []byte {
@@ -112,45 +73,14 @@ func list(json []byte) []byte {
 	return json
 }
 
-// appendOptional appends null for an empty text.
-func appendOptional[T string | []byte](dst []byte, text T) []byte {
-	if len(text) == 0 {
-		return append(dst, `\N`...)
-	}
-	return appendText(dst, text)
-}
-
-// appendText escapes what has a meaning in COPY's text format.
-func appendText[T string | []byte](dst []byte, text T) []byte {
-	from := 0
-	for i := range len(text) {
-		var escape byte
-		switch text[i] {
-		case '\\':
-			escape = '\\'
-		case '\n':
-			escape = 'n'
-		case '\r':
-			escape = 'r'
-		case '\t':
-			escape = 't'
-		default:
-			continue
-		}
-		dst = append(append(dst, text[from:i]...), '\\', escape)
-		from = i + 1
-	}
-	return append(dst, text[from:]...)
-}
-
 // insert inserts the rows that are not there yet. The columns are arrays of texts.
 func (s *Store) insert(ctx context.Context, conn *pgx.Conn, batch []audit.Entry) error {
 	columns := make([][]*string, len(table.Written))
 	for i := range batch {
 		e := &batch[i]
 		for c, value := range [...]*string{
-			optional(idText(e.ID)), required(e.Timestamp.UTC().Format(timeLayout)), required(string(e.Action)),
-			required(string(list(e.Attributes))), required(string(truth(e.Granted))), required(string(truth(e.Bypassed))),
+			optional(idText(e.ID)), required(string(appendTime(nil, e.Timestamp))), required(string(e.Action)),
+			required(string(list(e.Attributes))), required(strconv.FormatBool(e.Granted)), required(strconv.FormatBool(e.Bypassed)),
 			optional(e.Manager), optional(e.UserID), optional(e.User),
 			required(string(list(e.Permissions))), optional(string(e.Metadata)), optional(string(e.Sanitized)),
 		} {
@@ -194,7 +124,8 @@ func isRefusal(err error) bool {
 	return errors.As(err, &refused) && (strings.HasPrefix(refused.Code, "22") || strings.HasPrefix(refused.Code, "23"))
 }
 
+// isCode reports whether the server's error begins with code, which may be a class.
 func isCode(err error, code string) bool {
 	var refused *pgconn.PgError
-	return errors.As(err, &refused) && refused.Code == code
+	return errors.As(err, &refused) && strings.HasPrefix(refused.Code, code)
 }

@@ -42,7 +42,7 @@ func (s *Store) executeAlone(ctx context.Context, statement string, args []any) 
 		return 0, err
 	}
 	defer release(conn)
-	err = inTransaction(ctx, conn, func() error {
+	err = s.inTransaction(ctx, conn, func() error {
 		result, err := conn.ExecContext(ctx, statement, args...)
 		if err == nil {
 			rows, err = result.RowsAffected()

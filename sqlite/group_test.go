@@ -211,7 +211,7 @@ func generalManagersStore(tb testing.TB, events []audit.PermissionAuditEvent) qu
 	for _, e := range entries(tb, events...) {
 		_, err := tx.ExecContext(tb.Context(), `INSERT INTO gm_permission_log (created_at, action, attributes, granted, bypassed, manager, user_id, user_repr,
 				permissions, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, strings.TrimSuffix(timeText(e.Timestamp), ".000000"), string(e.Action),
-			list(e.Attributes), e.Granted, e.Bypassed, text(e.Manager), text(e.UserID), text(e.User), list(e.Permissions), text(e.Metadata))
+			list(string(e.Attributes)), e.Granted, e.Bypassed, nullable(e.Manager), nullable(e.UserID), nullable(e.User), list(string(e.Permissions)), nullable(string(e.Metadata)))
 		require.NoError(tb, err)
 	}
 	require.NoError(tb, tx.Commit())
@@ -241,3 +241,5 @@ func TestGroupingEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, last, cause)
 	require.Equal(t, 1, n)
 }
+
+func nullable(text string) sql.NullString { return sql.NullString{String: text, Valid: text != ""} }

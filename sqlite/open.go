@@ -24,12 +24,18 @@ const busyTimeout = "1000" // milliseconds
 // readers is how many pages are read at once at most.
 const readers = 4
 
+// cacheSize is how much of the database the connection that writes holds: with the 2 MB
+// that are the default, the pages of the indexes that a batch of many users touches are
+// written out and read again several times.
+const cacheSize = "-16384" // KiB, therefore negative
+
 // writing are the settings of a connection that writes.
 func writing() url.Values {
 	return url.Values{
 		"_busy_timeout":    {busyTimeout},
 		"_journal_mode":    {"WAL"},
 		"_synchronous":     {"FULL"},
+		"_cache_size":      {cacheSize},
 		"_stmt_cache_size": {"16"},
 	}
 }
@@ -67,7 +73,7 @@ func (s *Store) openFile(ctx context.Context, path string) error {
 	}
 	reads.SetMaxOpenConns(readers)
 	reads.SetConnMaxIdleTime(time.Minute)
-	s.writes, s.reads = writes, reads
+	s.writes, s.full, s.reads = writes, true, reads
 	s.close = func() error { return errors.Join(reads.Close(), writes.Close()) }
 	return nil
 }

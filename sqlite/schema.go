@@ -74,7 +74,7 @@ func indexSQL(name table.Name, suffix string) string {
 func (s *Store) ensure(ctx context.Context, conn *sql.Conn) (table.Layout, error) {
 	inspect := func() (table.Layout, error) { return inspect(ctx, conn, s.reader.Table) }
 	return s.keeper.Ensure(inspect, func(step func(func(string) error) error) error {
-		return inTransaction(ctx, conn, func() error {
+		return s.inTransaction(ctx, conn, func() error {
 			return step(func(statements string) error {
 				_, err := conn.ExecContext(ctx, statements)
 				return err

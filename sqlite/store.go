@@ -42,13 +42,14 @@ type Store struct {
 	keeper  table.Keeper
 	reader  table.Reader
 	writes  *sql.DB
+	full    bool    // connections of writes are synchronous=FULL: Open made them
 	reads   *sql.DB // the same, where there can be one connection only
 	close   func() error
 	run     func(ctx context.Context, sql string, args []any, row func(table.Scan) (more bool, err error)) error // query, but in tests
 	path    string                                                                                               // of the file that is written
 	file    os.FileInfo                                                                                          // what it was when it was opened; nil: there is none to watch
 
-	args []any // of WriteBatch, which is never called concurrently
+	inserter *inserter // of WriteBatch, which is never called concurrently
 }
 
 var (
@@ -131,6 +132,7 @@ func newStore(options *Options) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: table name %q: SQLite keeps such tables for itself, or not at all", name)
 	}
 	s.keeper = table.Keeper{Definition: definition(name, indexes), Skip: s.options.SkipSchema}
+	s.inserter = newInserter(name)
 	s.run = s.query
 	s.reader = table.Reader{
 		Dialect:    dialect{},

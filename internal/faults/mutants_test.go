@@ -88,8 +88,8 @@ var mutants = []mutant{
 		killedBy: "TestASpoolIsBoundedThenThePolicyDecides",
 	},
 	{
-		mistake: "repeated id stored twice", file: "sqlite/write.go",
-		was: "	return id.String()\n", is: "	return nil\n",
+		mistake: "repeated id stored twice", file: "sqlite/arguments.go",
+		was: "			id = next(idLength)\n", is: "			next(idLength)\n",
 		killedBy: "TestAnIDIsStoredOnceHoweverOftenItComes", short: true,
 	},
 	{

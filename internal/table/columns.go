@@ -41,12 +41,13 @@ const (
 
 // Layout is what a table looks like.
 type Layout struct {
-	Columns map[string]int  // the limit of each column, in characters; 0: none
-	NotNull map[string]bool // the columns that the database keeps from being null
-	Unique  bool            // there is a unique index on event_id alone
-	Indexes map[string]bool // by name; nil: it does not matter which there are
-	Users   bool            // there is the index on the user
-	Blind   bool            // event_id is there, but must not be read
+	Columns map[string]int    // the limit of each column, in characters; 0: none
+	NotNull map[string]bool   // the columns that the database keeps from being null
+	Types   map[string]string // of each column, as the database names it; nil: it does not matter
+	Unique  bool              // there is a unique index on event_id alone
+	Indexes map[string]bool   // by name; nil: it does not matter which there are
+	Users   bool              // there is the index on the user
+	Blind   bool              // event_id is there, but must not be read
 }
 
 // Check returns an error unless the table is there, and one of events, ours or

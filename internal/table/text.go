@@ -1,0 +1,45 @@
+package table
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/permaudit/audit"
+)
+
+// AppendID appends the text of an id. Unlike its String it allocates nothing.
+func AppendID(dst []byte, id audit.EventID) []byte {
+	text := [36]byte{8: '-', 13: '-', 18: '-', 23: '-'}
+	hex.Encode(text[:8], id[:4])
+	hex.Encode(text[9:13], id[4:6])
+	hex.Encode(text[14:18], id[6:8])
+	hex.Encode(text[19:23], id[8:10])
+	hex.Encode(text[24:], id[10:])
+	return append(dst, text[:]...)
+}
+
+// AppendTime appends created_at in UTC, 2006-01-02 15:04:05.000000. The year is one of
+// four digits, as that of every event.
+func AppendTime(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	micro := t.Nanosecond() / 1000
+	text := [26]byte{4: '-', 7: '-', 10: ' ', 13: ':', 16: ':', 19: '.'}
+	twoDigits(text[0:2], year/100)
+	twoDigits(text[2:4], year%100)
+	twoDigits(text[5:7], int(month))
+	twoDigits(text[8:10], day)
+	twoDigits(text[11:13], hour)
+	twoDigits(text[14:16], minute)
+	twoDigits(text[17:19], second)
+	twoDigits(text[20:22], micro/10_000)
+	twoDigits(text[22:24], micro/100%100)
+	twoDigits(text[24:26], micro%100)
+	return append(dst, text[:]...)
+}
+
+func twoDigits(dst []byte, n int) {
+	const digits = "0123456789"
+	dst[0], dst[1] = digits[n/10%10], digits[n%10]
+}

@@ -1,0 +1,36 @@
+package table
+
+import (
+	"testing"
+	"time"
+
+	"github.com/permaudit/audit"
+	"github.com/permaudit/audit/internal/race"
+	"github.com/stretchr/testify/require"
+)
+
+func TestAnIDIsAppendedAsItsString(t *testing.T) {
+	for range 100 {
+		id := audit.NewEventID()
+		require.Equal(t, "x"+id.String(), string(AppendID([]byte("x"), id)))
+	}
+}
+
+func TestATimeIsAppendedInMicroseconds(t *testing.T) {
+	for _, moment := range []time.Time{
+		firstTime, lastTime,
+		time.Date(2026, 11, 3, 4, 5, 6, 7000, time.FixedZone("", 3600)),
+		time.Date(2024, 2, 29, 23, 59, 59, 123456789, time.UTC),
+		time.Date(987, 12, 31, 10, 20, 30, 456789000, time.UTC),
+	} {
+		require.Equal(t, "x"+moment.UTC().Format("2006-01-02 15:04:05.000000"), string(AppendTime([]byte("x"), moment)))
+	}
+}
+
+func TestTextsAreAppendedWithoutAllocations(t *testing.T) {
+	if race.Enabled {
+		t.Skip("the race detector allocates")
+	}
+	buffer, id, now := make([]byte, 0, 100), audit.NewEventID(), time.Now()
+	require.Zero(t, testing.AllocsPerRun(100, func() { buffer = AppendTime(AppendID(buffer[:0], id), now) }))
+}
