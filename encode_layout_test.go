@@ -130,6 +130,10 @@ func TestTheTextOfAnIDIsHexadecimal(t *testing.T) {
 			id[i] = byte(random.Uint32())
 		}
 		digits := hex.EncodeToString(id[:])
-		require.Equal(t, digits[:8]+"-"+digits[8:12]+"-"+digits[12:16]+"-"+digits[16:20]+"-"+digits[20:], id.String())
+		want := digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:]
+		require.Equal(t, want, id.String())
+		appended, err := id.AppendText([]byte("x"))
+		require.NoError(t, err)
+		require.Equal(t, "x"+want, string(appended))
 	}
 }

@@ -94,7 +94,10 @@ func hexWord(n uint32) uint64 {
 	return word + '0'*ones + letters*('a'-'0'-10)
 }
 
-// MarshalText implements encoding.TextMarshaler.
+// AppendText implements encoding.TextAppender. Its error is nil.
+func (id EventID) AppendText(dst []byte) ([]byte, error) { return id.appendText(dst), nil }
+
+// MarshalText implements encoding.TextMarshaler. Its error is nil.
 func (id EventID) MarshalText() ([]byte, error) { return id.appendText(nil), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler; see ParseEventID. After an

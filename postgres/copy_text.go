@@ -13,7 +13,7 @@ func appendTextRow(dst []byte, e *audit.Entry) []byte {
 	if e.ID.IsZero() { // two events without an id are not the same
 		dst = append(dst, `\N`...)
 	} else {
-		dst = table.AppendID(dst, e.ID)
+		dst, _ = e.ID.AppendText(dst)
 	}
 	dst = appendTime(append(dst, '\t'), e.Timestamp)
 	dst = appendText(append(dst, '\t'), string(e.Action))

@@ -59,7 +59,7 @@ func (a *arguments) collect(rows []audit.Entry) {
 	for i := range rows {
 		e := &rows[i]
 		if !e.ID.IsZero() {
-			a.bytes = table.AppendID(a.bytes, e.ID)
+			a.bytes, _ = e.ID.AppendText(a.bytes)
 		}
 		a.bytes = table.AppendTime(a.bytes, e.Timestamp)
 		a.bytes = append(append(a.bytes, e.Attributes...), e.Permissions...)

@@ -26,7 +26,7 @@ type rawSQLite struct {
 }
 
 func openRawSQLite(path string) (*rawSQLite, error) {
-	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=1000")
+	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=1000&_cache_size=-16384")
 	if err != nil {
 		return nil, err
 	}

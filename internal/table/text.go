@@ -1,22 +1,6 @@
 package table
 
-import (
-	"encoding/hex"
-	"time"
-
-	"github.com/permaudit/audit"
-)
-
-// AppendID appends the text of an id. Unlike its String it allocates nothing.
-func AppendID(dst []byte, id audit.EventID) []byte {
-	text := [36]byte{8: '-', 13: '-', 18: '-', 23: '-'}
-	hex.Encode(text[:8], id[:4])
-	hex.Encode(text[9:13], id[4:6])
-	hex.Encode(text[14:18], id[6:8])
-	hex.Encode(text[19:23], id[8:10])
-	hex.Encode(text[24:], id[10:])
-	return append(dst, text[:]...)
-}
+import "time"
 
 // AppendTime appends created_at in UTC, 2006-01-02 15:04:05.000000. The year is one of
 // four digits, as that of every event.
