@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -79,7 +80,11 @@ func (w *worker) serve(turn turn) (more bool) {
 	if err != nil && w.spooler != nil {
 		return errors.Is(err, errSpooled) // otherwise the spooler takes it
 	}
+	together := turn.batch.ack != nil
 	w.queue.finish(turn.batch, err)
+	if together {
+		runtime.Gosched() // those who waited may record what they have next, into one batch
+	}
 	return true
 }
 

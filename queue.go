@@ -96,6 +96,9 @@ func (q *queue) submit(ctx context.Context, event *PermissionAuditEvent) (receip
 		accepted := q.accept(e, durable)
 		q.mu.Unlock()
 		e.free()
+		if accepted.ack == nil {
+			return receipt{}, nil // nothing is left to wait for
+		}
 		return accepted.bounded(), nil
 	case q.options.Overflow == OverflowDrop && !critical:
 		q.drop(e)
