@@ -19,10 +19,10 @@ const (
 // cancelled its context.
 const closeGrace = 100 * time.Millisecond
 
-// lineSink is a sink inside the package that takes a batch as lines. Like a Sink
-// it stores all or nothing, and knows a batch that comes again.
+// lineSink is a sink inside the package that takes batches as lines. Like a Sink
+// it stores all or nothing, and knows batches that come again.
 type lineSink interface {
-	writeLines(ctx context.Context, lines []byte) error
+	writeLines(ctx context.Context, batches ...[]byte) error
 	closeSink(ctx context.Context) error // ctx is cancelled when Shutdown gives up
 }
 
@@ -40,6 +40,7 @@ type worker struct {
 	entries Sink     // what is written to: this
 	lines   lineSink // or this
 
+	together   int                     // most batches of lines that are written as one if they wait in line; less than 2: each alone
 	timeout    time.Duration           // of one write; 0: none
 	deadLetter func(line []byte) error // keeps what the sink refuses; nil: OnError gets it
 	spooler    *spooler                // nil: batches wait in the queue
@@ -51,6 +52,8 @@ type worker struct {
 	hurried  bool
 	timer    *time.Timer // for whatever the worker waits for
 	buffer   []Entry     // of the batch being written
+	group    []*batch    // the batches being written
+	pieces   [][]byte    // their lines
 
 	ctx      context.Context // cancelled when Shutdown gives up
 	cancel   context.CancelCauseFunc
@@ -76,16 +79,35 @@ func (w *worker) serve(turn turn) (more bool) {
 	if turn.spooled {
 		return w.deliverSpooled() == nil
 	}
-	err := w.deliver(turn.batch)
+	group := w.gather(turn.batch)
+	err := w.deliver(group)
 	if err != nil && w.spooler != nil {
 		return errors.Is(err, errSpooled) // otherwise the spooler takes it
 	}
-	together := turn.batch.ack != nil
-	w.queue.finish(turn.batch, err)
-	if together {
+	awaited := false
+	for _, b := range group {
+		awaited = awaited || b.ack != nil
+		w.queue.finish(b, err)
+	}
+	if awaited {
 		runtime.Gosched() // those who waited may record what they have next, into one batch
 	}
 	return true
+}
+
+// gather returns the batches that are written together with the first: while the disk is
+// behind, one fsync for several.
+func (w *worker) gather(first *batch) []*batch {
+	w.group = append(w.group[:0], first)
+	for len(w.group) < w.together {
+		select {
+		case b := <-w.queue.sealed:
+			w.group = append(w.group, b)
+		default:
+			return w.group
+		}
+	}
+	return w.group
 }
 
 // close closes everything that the worker writes to.
@@ -142,19 +164,43 @@ func (w *worker) next() turn {
 	}
 }
 
-// deliver writes a batch, as often as it takes. An error means that it was given
-// up, since the logger shuts down, or since it is in the spool.
-func (w *worker) deliver(b *batch) error {
-	if b.events > 0 {
-		if w.entries != nil {
-			w.buffer = b.appendEntries(w.buffer[:0])
-			defer func() { clear(w.buffer) }()
+// deliver writes batches, as often as it takes: one, or several of lines. An error means
+// that they were given up, since the logger shuts down, or since they are in the spool.
+func (w *worker) deliver(group []*batch) error {
+	if w.lines != nil {
+		return w.deliverLines(group)
+	}
+	b := group[0]
+	if b.events == 0 {
+		return nil
+	}
+	w.buffer = b.appendEntries(w.buffer[:0])
+	defer func() { clear(w.buffer) }()
+	return w.write(b, 0, b.events)
+}
+
+func (w *worker) deliverLines(group []*batch) error {
+	w.pieces = w.pieces[:0]
+	events, flushed := 0, false
+	for _, b := range group {
+		if b.events > 0 {
+			w.pieces = append(w.pieces, b.json)
+			events += b.events
 		}
-		if err := w.write(b, 0, b.events); err != nil {
+		flushed = flushed || b.flushed != nil
+	}
+	if events > 0 {
+		write := func() error { return w.lines.writeLines(w.ctx, w.pieces...) }
+		if err := w.insist("write", events, write); err != nil {
 			return err
 		}
+		for _, b := range group {
+			if b.events > 0 {
+				w.queue.settle(b, 0, b.events, nil)
+			}
+		}
 	}
-	if f, ok := w.lines.(flusher); ok && b.flushed != nil {
+	if f, ok := w.lines.(flusher); ok && flushed {
 		if err := guard(f.flushSink); err != nil {
 			w.failed("flush", 0, err) // and not tried again: see flusher
 			return err
@@ -190,7 +236,7 @@ func (w *worker) deliverSpooled() error {
 // those that were read from the spool. If the sink refuses them for good it halves
 // them, until those at fault are alone.
 func (w *worker) write(b *batch, from, to int) error {
-	err := w.insist("write", to-from, w.watched(func() error { return w.attempt(b, from, to) }))
+	err := w.insist("write", to-from, w.watched(func() error { return w.attempt(from, to) }))
 	switch {
 	case err == nil:
 		w.queue.settle(b, from, to, nil)
@@ -209,15 +255,12 @@ func (w *worker) write(b *batch, from, to int) error {
 }
 
 // attempt is one call of the sink.
-func (w *worker) attempt(b *batch, from, to int) error {
+func (w *worker) attempt(from, to int) error {
 	ctx := w.ctx
 	if w.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, w.timeout)
 		defer cancel()
-	}
-	if w.lines != nil {
-		return w.lines.writeLines(ctx, b.json)
 	}
 	return w.entries.WriteBatch(ctx, w.buffer[from:to:to])
 }

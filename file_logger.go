@@ -91,6 +91,10 @@ func NewFileAuditLogger(path string, options *FileOptions) (*FileAuditLogger, er
 	return newFileAuditLogger(osFS{}, path, complete)
 }
 
+// mostTogether is how many batches share an fsync while the disk is behind. More of them
+// would keep those who wait for an ack longer, and gain little.
+const mostTogether = 4
+
 // newFileAuditLogger starts a logger on a file system. Options are complete.
 func newFileAuditLogger(fsys fileSystem, path string, complete FileOptions) (*FileAuditLogger, error) {
 	reporter := newReporter(complete.Buffer.OnError)
@@ -100,7 +104,11 @@ func newFileAuditLogger(fsys fileSystem, path string, complete FileOptions) (*Fi
 	if err != nil {
 		return nil, fmt.Errorf("audit: open log: %w", err)
 	}
-	return &FileAuditLogger{newBuffered(complete.Buffer, &worker{lines: sink, reporter: reporter}), sink}, nil
+	w := &worker{lines: sink, together: mostTogether, reporter: reporter}
+	if complete.MaxSize > 0 {
+		w.together = 1 // rotation is between batches
+	}
+	return &FileAuditLogger{newBuffered(complete.Buffer, w), sink}, nil
 }
 
 // Reopen goes over to the file that is now at the path, or to a new one. If that is

@@ -132,19 +132,25 @@ func birth(file logFile, size int64) time.Time {
 	return now
 }
 
-// writeLines appends a batch and makes it durable, or leaves the file as it was.
-func (s *fileSink) writeLines(_ context.Context, lines []byte) error {
-	if err := s.prepare(int64(len(lines))); err != nil {
+// writeLines appends batches and makes them durable, or leaves the file as it was.
+func (s *fileSink) writeLines(_ context.Context, batches ...[]byte) error {
+	size := int64(0)
+	for _, lines := range batches {
+		size += int64(len(lines))
+	}
+	if err := s.prepare(size); err != nil {
 		return err
 	}
-	if _, err := s.file.Write(lines); err != nil {
-		if undo := s.takeBack(); undo != nil {
-			s.spoiled, s.torn = join(err, undo), true
+	for _, lines := range batches {
+		if _, err := s.file.Write(lines); err != nil {
+			if undo := s.takeBack(); undo != nil {
+				s.spoiled, s.torn = join(err, undo), true
+			}
+			return err
 		}
-		return err
 	}
-	if s.follows != nil {
-		if err := s.undisturbed(lines); err != nil {
+	if s.follows != nil { // a spool, which gets one batch at a time
+		if err := s.undisturbed(batches[0]); err != nil {
 			return err
 		}
 	}
@@ -158,7 +164,7 @@ func (s *fileSink) writeLines(_ context.Context, lines []byte) error {
 	if s.size == 0 {
 		s.born = time.Now()
 	}
-	s.size += int64(len(lines))
+	s.size += size
 	return nil
 }
 

@@ -42,7 +42,8 @@ func (m AckMode) String() string { return enumName(ackNames, m) }
 type SyncPolicy uint8
 
 const (
-	// SyncBatch fsyncs after every batch.
+	// SyncBatch fsyncs every batch before it counts as written. While the disk is
+	// behind, up to four that wait in line share an fsync.
 	SyncBatch SyncPolicy = iota
 	// SyncNone fsyncs at Flush, at rotation and at Shutdown only. A power cut then
 	// loses what the operating system had not written yet. It is refused with

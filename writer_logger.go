@@ -28,7 +28,8 @@ type writerSink struct {
 	written int // of the batch that failed, which comes again
 }
 
-func (s *writerSink) writeLines(_ context.Context, lines []byte) error {
+func (s *writerSink) writeLines(_ context.Context, batches ...[]byte) error {
+	lines := batches[0] // the only one: see worker.together
 	n, err := s.w.Write(lines[s.written:])
 	if n < 0 || n > len(lines)-s.written {
 		return errors.New("writer returned an impossible count")

@@ -49,7 +49,7 @@ var mutants = []mutant{
 	},
 	{
 		mistake: "ack before fsync", file: "buffer.go",
-		was: "	err := w.deliver(turn.batch)\n", is: "	turn.batch.ack.resolve(nil)\n	turn.batch.ack = nil\n	err := w.deliver(turn.batch)\n",
+		was: "	err := w.deliver(group)\n", is: "	turn.batch.ack.resolve(nil)\n	turn.batch.ack = nil\n	err := w.deliver(group)\n",
 		killedBy: "TestRecordReturnsAfterTheFsyncOfItsBatch",
 	},
 	{
