@@ -66,7 +66,7 @@ func TestTheProgramMeasuresEverything(t *testing.T) {
 	all := tables(t, out.String())
 
 	contest := all["The same event through each"]
-	names := []string{"", oursSQLite, "**" + rawSQLiteName + "**", "**" + rawDiskName + "**"}
+	names := []string{"", oursSQLite, "**" + rawSQLiteName + "**", "**" + rawDiskName + "**", "**" + rawDiskGroupName + "**"}
 	databases := 1
 	if serverDSN() != "" {
 		names = append(names, oursPostgres, "**"+rawPostgresName+"**")
