@@ -19,9 +19,10 @@
 //
 // # Writing
 //
-// A batch is one COPY, which is one transaction. When its outcome is unknown, since
-// the connection broke or WriteTimeout passed, the next attempt inserts the rows that
-// are not there yet. What the server refuses for the data (a constraint, a text that
+// A batch is one COPY, which is one transaction: in binary, or as text where a column
+// has another type than in our own tables. When its outcome is unknown, since the
+// connection broke or WriteTimeout passed, the next attempt inserts the rows that are
+// not there yet. What the server refuses for the data (a constraint, a text that
 // is too long) is [audit.Permanent]. Everything else is tried again until it succeeds:
 // a server that is down or read-only, a wrong password, a missing grant or table.
 //
