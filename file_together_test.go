@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -126,7 +125,7 @@ func TestBatchesThatAreWrittenTogetherFailTogether(t *testing.T) {
 					require.Equal(t, managersUpTo(8)[2:], content[1])
 				}
 				var failed *BackgroundError
-				require.True(t, errors.As(told[0], &failed), "%v", told)
+				require.ErrorAs(t, told[0], &failed)
 				require.Equal(t, 6, failed.Events, "it says how many wait")
 			})
 		})
