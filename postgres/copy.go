@@ -74,18 +74,25 @@ func (r *encodedRows) end() (buffer []byte) {
 func (r *encodedRows) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.buffer, r.read = append(r.buffer[:0], r.buffer[r.read:]...), 0 // less than a row, mostly
-	for len(r.buffer) < len(p) && !r.ended {
-		if len(r.batch) == 0 {
-			r.buffer, r.ended = append(r.buffer, r.format.end...), true
-			break
-		}
+	if len(r.buffer)-r.read < len(p) && !r.ended {
+		r.fill(len(p))
+	}
+	if r.read == len(r.buffer) && r.ended {
+		return 0, io.EOF
+	}
+	n := copy(p, r.buffer[r.read:])
+	r.read += n
+	return n, nil
+}
+
+// fill encodes rows until there are n bytes to be read, or no rows any more.
+func (r *encodedRows) fill(n int) {
+	r.buffer, r.read = append(r.buffer[:0], r.buffer[r.read:]...), 0
+	for len(r.buffer) < n && len(r.batch) > 0 {
 		r.buffer = r.format.row(r.buffer, &r.batch[0])
 		r.batch = r.batch[1:]
 	}
-	if len(r.buffer) == 0 && r.ended {
-		return 0, io.EOF
+	if len(r.batch) == 0 {
+		r.buffer, r.ended = append(r.buffer, r.format.end...), true
 	}
-	r.read = copy(p, r.buffer)
-	return r.read, nil
 }
