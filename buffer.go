@@ -89,8 +89,9 @@ func (w *worker) serve(turn turn) (more bool) {
 		awaited = awaited || b.ack != nil
 		w.queue.finish(b, err)
 	}
-	if awaited {
-		runtime.Gosched() // those who waited may record what they have next, into one batch
+	if awaited { // let those who waited record what they have next, all into one batch
+		runtime.Gosched()
+		runtime.Gosched() // some wait for another processor
 	}
 	return true
 }
