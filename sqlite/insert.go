@@ -26,7 +26,7 @@ var rowsPerStatement = [...]int{mostRows, manyRows, someRows, 1}
 // value of every row. It is never used concurrently.
 type inserter struct {
 	sql  [len(rowsPerStatement)]string // of as many rows
-	args arguments
+	args [2]arguments                  // of the statement that is executed, and of the next one
 }
 
 func newInserter(name table.Name) *inserter {
@@ -45,7 +45,10 @@ func insertSQL(name table.Name, rows int) string {
 
 // insert inserts the rows that are not there yet. Between two statements it heeds ctx.
 func (in *inserter) insert(ctx context.Context, conn *sql.Conn, batch []audit.Entry) error {
-	defer in.args.forget()
+	defer func() {
+		in.args[0].forget()
+		in.args[1].forget()
+	}()
 	return conn.Raw(func(driverConn any) error {
 		for i, rows := range rowsPerStatement {
 			whole := len(batch) / rows * rows
@@ -66,17 +69,27 @@ func (in *inserter) insert(ctx context.Context, conn *sql.Conn, batch []audit.En
 	})
 }
 
-// run executes a statement of so many rows, as often as it takes.
+// run executes a statement of so many rows, as often as it takes. Meanwhile the arguments
+// of the next one are made, by another goroutine, which ends before run does.
 func (in *inserter) run(ctx context.Context, statement statement, rows int, batch []audit.Entry) error {
 	whole := context.WithoutCancel(ctx) // with one that can end go-sqlite3 would do more for each
-	for len(batch) > 0 {
+	ready := make(chan []driver.NamedValue, 1)
+	ready <- in.args[0].of(batch[:rows])
+	for i := 1; len(batch) > 0; i++ {
+		args := <-ready
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := step(whole, statement, in.args.of(batch[:rows])); err != nil {
+		if batch = batch[rows:]; len(batch) > 0 {
+			following, next := &in.args[i%2], batch[:rows]
+			go func() { ready <- following.of(next) }()
+		}
+		if err := step(whole, statement, args); err != nil {
+			if len(batch) > 0 {
+				<-ready
+			}
 			return err
 		}
-		batch = batch[rows:]
 	}
 	return nil
 }
