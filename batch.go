@@ -67,7 +67,7 @@ func (a *ack) result(index int) error {
 
 // emptied returns b as a new batch with the memory that it has; nil if that is too much.
 func (b *batch) emptied() *batch {
-	if cap(b.json)+cap(b.text) > 4*MaxBatchBytes {
+	if cap(b.json)+cap(b.text) > 2*MaxBatchBytes {
 		return nil
 	}
 	*b = batch{json: b.json[:0], text: b.text[:0], records: b.records[:0], gaps: b.gaps[:0]}

@@ -89,6 +89,8 @@ func (w *worker) serve(turn turn) (more bool) {
 		awaited = awaited || b.ack != nil
 		w.queue.finish(b, err)
 	}
+	clear(w.group)
+	clear(w.pieces)
 	if awaited { // let those who waited record what they have next, all into one batch
 		runtime.Gosched()
 		runtime.Gosched() // some wait for another processor

@@ -1,9 +1,14 @@
 package audit
 
+import "strings"
+
 // layouts remember the keys of metadata, sorted. What a service records has the same few
 // sets of keys over and over: with a layout they are looked up in order, where they would
-// have to be iterated, checked and sorted. Which one depends on the number of keys.
-type layouts [32]layout
+// have to be iterated, checked and sorted. There are four for each number of keys.
+type layouts [32]struct {
+	ways   [4]layout
+	misses int // sets of keys that had no layout
+}
 
 // layout is one set of keys, none of which needs escapes or repair.
 type layout struct {
@@ -12,22 +17,29 @@ type layout struct {
 }
 
 type layoutKey struct {
-	text            string
+	text            string // our own copy: that of the user's may change, or be part of something large
 	outer, harmless bool
 }
 
-// of returns the layout for so many keys; nil if there is none.
-func (l *layouts) of(own, outer map[string]any) *layout {
-	const most = 128
-	if n := len(own) + len(outer); n <= most {
-		return &l[n%len(l)]
+// What a layout can have.
+const (
+	mostLayoutKeys = 128
+	mostLayoutText = 64 // bytes of a key
+)
+
+// appendPairs appends the pairs of own and outer in order, if there is a layout for them.
+func (l *layouts) appendPairs(pairs []pair, own, outer map[string]any) (appended []pair, ok bool) {
+	slot := &l[(len(own)+len(outer))%len(l)]
+	for i := range slot.ways {
+		if appended, ok = slot.ways[i].appendPairs(pairs, own, outer); ok {
+			return appended, true
+		}
 	}
-	return nil
+	return pairs, false
 }
 
-// appendPairs appends the pairs of own and outer in order, if they have the keys of l.
 func (l *layout) appendPairs(pairs []pair, own, outer map[string]any) (appended []pair, ok bool) {
-	if l == nil || len(own) != l.own || len(outer) != l.outer {
+	if len(own) != l.own || len(outer) != l.outer {
 		return pairs, false
 	}
 	appended = pairs
@@ -47,24 +59,28 @@ func (l *layout) appendPairs(pairs []pair, own, outer map[string]any) (appended 
 	return appended, true
 }
 
-// learn makes the keys of pairs those of l, if a layout can have them. They keep the
-// texts of their keys alive: these are small.
-func (l *layout) learn(pairs []pair, own, outer map[string]any) {
-	if l == nil {
+// learn makes a layout for the keys of pairs, if one can have them: for one in eight that
+// had none, so that keys which are never the same cost little.
+func (l *layouts) learn(pairs []pair, own, outer map[string]any) {
+	const often = 8
+	n := len(own) + len(outer)
+	if n > mostLayoutKeys || len(pairs) != n { // or some of outer are hidden
 		return
 	}
-	const most = 64 // bytes
-	l.keys, l.own, l.outer = l.keys[:0], len(own), len(outer)
 	for i := range pairs {
-		p := &pairs[i]
-		_, inner := own[p.key]
-		l.keys = append(l.keys, layoutKey{text: p.key, outer: !inner, harmless: !isSecret(p.key)})
-		if p.original != "" || len(p.key) > most {
-			l.own = -1
+		if pairs[i].original != "" || len(pairs[i].key) > mostLayoutText {
 			return
 		}
 	}
-	if len(pairs) != len(own)+len(outer) { // some of outer are hidden
-		l.own = -1
+	slot := &l[n%len(l)]
+	if slot.misses++; slot.misses%often != 1 {
+		return
+	}
+	way := &slot.ways[slot.misses/often%len(slot.ways)]
+	way.own, way.outer, way.keys = len(own), len(outer), way.keys[:0]
+	for i := range pairs {
+		key := strings.Clone(pairs[i].key)
+		_, inner := own[key]
+		way.keys = append(way.keys, layoutKey{text: key, outer: !inner, harmless: !isSecret(key)})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -52,24 +53,50 @@ func TestLayoutsChangeNothing(t *testing.T) {
 
 // The keys of an event are found in the order that another one with the same keys had.
 func TestALayoutIsUsedForTheSameKeysAlone(t *testing.T) {
-	pairsOf := func(l *layout, own, outer map[string]any) (keys []string) {
-		pairs, ok := l.appendPairs(nil, own, outer)
+	var e valueEncoder
+	pairsOf := func(own, outer map[string]any) (keys []string) {
+		pairs, ok := e.layouts.appendPairs(nil, own, outer)
 		require.Equal(t, ok, len(pairs) > 0)
 		for _, p := range pairs {
 			keys = append(keys, fmt.Sprint(p.key, p.value))
 		}
 		return keys
 	}
-	var e valueEncoder
 	e.appendMetadata(nil, map[string]any{"b": 1, "d": 2}, map[string]any{"a": 3}, nil)
-	l := e.layouts.of(map[string]any{"": 0}, map[string]any{"x": 0, "y": 0})
-	require.Equal(t, []string{"a6", "b4", "d5"}, pairsOf(l, map[string]any{"d": 5, "b": 4}, map[string]any{"a": 6}))
-	require.Empty(t, pairsOf(l, map[string]any{"b": 4, "c": 5}, map[string]any{"a": 6}), "another key")
-	require.Empty(t, pairsOf(l, map[string]any{"b": 4, "d": 5}, map[string]any{"b": 6}), "one of the same keys is hidden")
-	require.Empty(t, pairsOf(l, map[string]any{"a": 4}, map[string]any{"b": 6, "d": 7}), "from elsewhere")
-	require.Empty(t, pairsOf(l, map[string]any{"b": 4, "d": 5}, nil), "fewer")
-	e.appendMetadata(nil, map[string]any{"b": 1, "d": 2}, map[string]any{"b": 3}, nil)
-	require.Empty(t, pairsOf(l, map[string]any{"b": 1, "d": 2}, map[string]any{"b": 3}), "a hidden key is none of a layout")
+	require.Equal(t, []string{"a6", "b4", "d5"}, pairsOf(map[string]any{"d": 5, "b": 4}, map[string]any{"a": 6}))
+	require.Empty(t, pairsOf(map[string]any{"b": 4, "c": 5}, map[string]any{"a": 6}), "another key")
+	require.Empty(t, pairsOf(map[string]any{"b": 4, "d": 5}, map[string]any{"b": 6}), "one of the same keys is hidden")
+	require.Empty(t, pairsOf(map[string]any{"a": 4}, map[string]any{"b": 6, "d": 7}), "from elsewhere")
+	require.Empty(t, pairsOf(map[string]any{"b": 4, "d": 5}, nil), "fewer")
+	for range 100 {
+		e.appendMetadata(nil, map[string]any{"b": 1, "d": 2}, map[string]any{"b": 3}, nil)
+	}
+	require.Empty(t, pairsOf(map[string]any{"b": 1, "d": 2}, map[string]any{"b": 3}), "a hidden key is none of a layout")
+}
+
+// Four sets of as many keys have a layout each, soon.
+func TestSetsOfAsManyKeysHaveLayoutsOfTheirOwn(t *testing.T) {
+	var e valueEncoder
+	sets := []map[string]any{{"a": 1, "b": 2}, {"a": 1, "c": 2}, {"d": 1, "b": 2}, {"e": 1, "f": 2}}
+	for range 100 {
+		for _, own := range sets {
+			e.appendMetadata(nil, own, nil, nil)
+		}
+	}
+	for _, own := range sets {
+		_, ok := e.layouts.appendPairs(nil, own, nil)
+		require.True(t, ok, "%v", own)
+	}
+}
+
+// Some frameworks cut strings out of buffers that they use again. What is kept of a key
+// is a copy: what stands in the buffer later is a key that nobody has looked at.
+func TestAKeyThatChangesLaterIsLookedAtAgain(t *testing.T) {
+	var e valueEncoder
+	buffer := []byte("username")
+	e.appendMetadata(nil, map[string]any{unsafe.String(&buffer[0], len(buffer)): "u"}, nil, nil) //nolint:gosec // G103: as they do
+	copy(buffer, "password")
+	require.Equal(t, `{"password":"[redacted]"}`, string(e.appendMetadata(nil, map[string]any{"password": "x"}, nil, nil)))
 }
 
 // appendPlain looks at eight bytes at once, and isPlain at one after the other.

@@ -50,8 +50,8 @@ const (
 // nothing is a limit that everything passes.
 const nothing = math.MinInt / 2
 
-// size is how much memory e holds on to.
-func (e *valueEncoder) size() int { return 48 * cap(e.pairs) }
+// size is how much memory e holds on to, but for its layouts, which are bounded.
+func (e *valueEncoder) size() int { return 56 * cap(e.pairs) }
 
 // appendMetadata appends one object with the keys of own, and those of outer that
 // own has not. A key whose value would take the object over MaxMetadataBytes has
@@ -86,8 +86,7 @@ func (e *valueEncoder) appendMetadata(dst []byte, own, outer map[string]any, red
 
 // merged returns the pairs of own, and those of outer that own has not, sorted.
 func (e *valueEncoder) merged(own, outer map[string]any) []pair {
-	known := e.layouts.of(own, outer)
-	if pairs, ok := known.appendPairs(e.pairs, own, outer); ok {
+	if pairs, ok := e.layouts.appendPairs(e.pairs, own, outer); ok {
 		e.pairs = pairs
 		return pairs
 	}
@@ -101,7 +100,7 @@ func (e *valueEncoder) merged(own, outer map[string]any) []pair {
 	}
 	e.last = ""
 	pairs := e.sorted(0)
-	known.learn(pairs, own, outer)
+	e.layouts.learn(pairs, own, outer)
 	return pairs
 }
 

@@ -32,8 +32,8 @@ type timeText struct {
 // append appends t, which clampTime returned, as appendTime does.
 func (c *timeText) append(dst []byte, t time.Time) []byte {
 	if second := t.Unix(); second != c.second || c.text[0] == 0 {
-		text := appendTime(nil, t)
-		c.second, c.text = second, [len(c.text)]byte(text)
+		var text [len("2006-01-02T15:04:05.000000Z")]byte
+		c.second, c.text = second, [len(c.text)]byte(appendTime(text[:0], t))
 	}
 	micros := t.Nanosecond() / 1000
 	var rest [len("000000Z")]byte

@@ -20,7 +20,9 @@
 // # Writing
 //
 // A batch is one COPY, which is one transaction: in binary, or as text where a column
-// has another type than in our own tables. When its outcome is unknown, since the
+// has another type than in our own tables or those of general_manager. Types are looked
+// at before the first batch, and after an error: do not change that of a column while a
+// service writes. When its outcome is unknown, since the
 // connection broke or WriteTimeout passed, the next attempt inserts the rows that are
 // not there yet. What the server refuses for the data (a constraint, a text that
 // is too long) is [audit.Permanent]. Everything else is tried again until it succeeds:

@@ -96,8 +96,8 @@ func list(json string) string {
 
 // forget lets go of the texts, and of memory that a large batch took.
 func (a *arguments) forget() {
-	clear(a.values)
-	clear(a.texts)
+	clear(a.values[:cap(a.values)])
+	clear(a.texts[:cap(a.texts)])
 	if cap(a.bytes) > 4*audit.MaxBatchBytes {
 		a.bytes = nil
 	}

@@ -75,19 +75,24 @@ func (in *inserter) run(ctx context.Context, statement statement, rows int, batc
 	whole := context.WithoutCancel(ctx) // with one that can end go-sqlite3 would do more for each
 	ready := make(chan []driver.NamedValue, 1)
 	ready <- in.args[0].of(batch[:rows])
+	made := 1 // arguments that were begun and not taken
+	defer func() {
+		if made > 0 { // after an error or a panic
+			<-ready
+		}
+	}()
 	for i := 1; len(batch) > 0; i++ {
 		args := <-ready
+		made--
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if batch = batch[rows:]; len(batch) > 0 {
 			following, next := &in.args[i%2], batch[:rows]
+			made++
 			go func() { ready <- following.of(next) }()
 		}
 		if err := step(whole, statement, args); err != nil {
-			if len(batch) > 0 {
-				<-ready
-			}
 			return err
 		}
 	}

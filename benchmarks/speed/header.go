@@ -37,7 +37,7 @@ func (b *bench) header(kind string) error {
 			versions = append(versions, version)
 		}
 	}
-	say("%s; its server's settings are the defaults", strings.Join(versions, ", "))
+	say("%s", strings.Join(versions, ", "))
 	say("%d runs, medians, %d events for who is fast; compare figures of one run of this program only", b.runs, b.scale)
 	for _, line := range lines {
 		_, _ = fmt.Fprintln(b.out, "- "+line)

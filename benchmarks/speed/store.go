@@ -74,7 +74,7 @@ func (s sqliteDatabase) open() (audit.Sink, error) {
 	if err := emptied(s.dir); err != nil {
 		return nil, err
 	}
-	return sqlite.Open(context.Background(), s.path(), nil)
+	return sqlite.Open(context.Background(), s.path(), &sqlite.Options{TableName: tableName})
 }
 
 func (s sqliteDatabase) count() (int, error) { return countSQLite(s.path()) }

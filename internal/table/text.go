@@ -2,10 +2,15 @@ package table
 
 import "time"
 
-// AppendTime appends created_at in UTC, 2006-01-02 15:04:05.000000. The year is one of
-// four digits, as that of every event.
+// AppendTime appends created_at in UTC, 2006-01-02 15:04:05.000000. A time that no event
+// can have becomes the first or the last one.
 func AppendTime(dst []byte, t time.Time) []byte {
-	t = t.UTC()
+	switch t = t.UTC(); { // an Entry may be made by hand
+	case t.Before(firstTime):
+		t = firstTime
+	case t.After(lastTime):
+		t = lastTime
+	}
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
 	micro := t.Nanosecond() / 1000

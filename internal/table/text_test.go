@@ -19,6 +19,13 @@ func TestATimeIsAppendedInMicroseconds(t *testing.T) {
 	}
 }
 
+func TestATimeThatNoEventCanHaveIsTheFirstOrTheLast(t *testing.T) {
+	const first, last = "0001-01-01 00:00:00.000000", "9999-12-31 23:59:59.999999"
+	require.Equal(t, first, string(AppendTime(nil, time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC))))
+	require.Equal(t, first, string(AppendTime(nil, time.Time{})))
+	require.Equal(t, last, string(AppendTime(nil, time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC))))
+}
+
 func TestATimeIsAppendedWithoutAllocations(t *testing.T) {
 	if race.Enabled {
 		t.Skip("the race detector allocates")
