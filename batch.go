@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -86,8 +85,8 @@ func (b *batch) waiter() *ack {
 }
 
 func (b *batch) addLine(line []byte) {
-	if more := len(b.json) + len(line) - cap(b.json); more > 0 {
-		b.json = slices.Grow(b.json, max(len(line), cap(b.json), 4<<10)) // append would have to grow it many times
+	if needed := len(b.json) + len(line); needed > cap(b.json) { // append would grow it in smaller steps, and too far
+		b.json = append(make([]byte, 0, max(needed, min(max(2*cap(b.json), 4<<10), MaxBatchBytes))), b.json...)
 	}
 	b.json = append(b.json, line...)
 	b.events++
