@@ -81,21 +81,32 @@ func (w *worker) serve(turn turn) (more bool) {
 	}
 	group := w.gather(turn.batch)
 	err := w.deliver(group)
-	if err != nil && w.spooler != nil {
+	switch {
+	case err != nil && w.spooler != nil:
 		return errors.Is(err, errSpooled) // otherwise the spooler takes it
+	case errors.Is(err, errApart):
+		for i := range group {
+			w.finish(group[i:i+1], w.deliver(group[i:i+1]))
+		}
+	default:
+		w.finish(group, err)
 	}
+	clear(w.group)
+	clear(w.pieces)
+	return true
+}
+
+// finish says how batches went.
+func (w *worker) finish(group []*batch, err error) {
 	awaited := false
 	for _, b := range group {
 		awaited = awaited || b.ack != nil
 		w.queue.finish(b, err)
 	}
-	clear(w.group)
-	clear(w.pieces)
 	if awaited { // let those who waited record what they have next, all into one batch
 		runtime.Gosched()
 		runtime.Gosched() // some wait for another processor
 	}
-	return true
 }
 
 // gather returns the batches that are written together with the first: while the disk is
@@ -167,8 +178,13 @@ func (w *worker) next() turn {
 	}
 }
 
-// deliver writes batches, as often as it takes: one, or several of lines. An error means
-// that they were given up, since the logger shuts down, or since they are in the spool.
+// errApart says that several batches could not be written together. Each is to be written
+// alone then: one for which there is no room must not keep the others.
+var errApart = errors.New("batches must be written apart")
+
+// deliver writes a batch, as often as it takes, or several of lines, once. An error other
+// than errApart means that they were given up, since the logger shuts down, or since they
+// are in the spool.
 func (w *worker) deliver(group []*batch) error {
 	if w.lines != nil {
 		return w.deliverLines(group)
@@ -194,8 +210,13 @@ func (w *worker) deliverLines(group []*batch) error {
 	}
 	if events > 0 {
 		write := func() error { return w.lines.writeLines(w.ctx, w.pieces...) }
-		if err := w.insist("write", events, write); err != nil {
-			return err
+		if len(group) == 1 {
+			if err := w.insist("write", events, write); err != nil {
+				return err
+			}
+		} else if err := guard(write); err != nil {
+			w.failed("write", events, err)
+			return errApart
 		}
 		for _, b := range group {
 			if b.events > 0 {

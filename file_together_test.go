@@ -90,7 +90,32 @@ func TestBatchesThatShareAnFsyncAreAckedAfterIt(t *testing.T) {
 	})
 }
 
-// None of them counts as written, and all come again: after a write that failed behind what
+// One for which there is no room keeps no other.
+func TestABatchThatDoesNotFitKeepsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := newFaultyFS(t)
+		var told []error
+		logger, release := backlog(t, fsys, FileOptions{}, &told, 4)
+		writes := 0
+		release(func(call string) error {
+			if !strings.HasPrefix(call, "write ") {
+				return nil
+			}
+			if writes++; writes == 3 || writes > 5 { // the last one, together and alone
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+		synctest.Wait()
+		require.Equal(t, [][]string{managersUpTo(6)}, fsys.content(t))
+		require.EqualValues(t, 6, logger.Stats().Written)
+		fsys.fail(nil)
+		require.NoError(t, logger.Close())
+		require.Equal(t, [][]string{managersUpTo(8)}, fsys.content(t))
+	})
+}
+
+// None of them counts as written, and all come again, each alone: after a write that failed behind what
 // is durable, after an fsync in another file.
 func TestBatchesThatAreWrittenTogetherFailTogether(t *testing.T) {
 	for _, row := range []struct {
