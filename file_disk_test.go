@@ -143,7 +143,12 @@ func logWithinLimit(path string, lines *bufio.Scanner) {
 	var once sync.Once
 	logger, err := audit.NewFileAuditLogger(path, &audit.FileOptions{Buffer: audit.BufferOptions{
 		BatchSize: 10,
-		OnError:   func(err error) { once.Do(func() { fmt.Println(err) }) },
+		OnError: func(err error) {
+			// Batches that waited in line were tried together before.
+			if failed := (*audit.BackgroundError)(nil); errors.As(err, &failed) && failed.Events == 10 {
+				once.Do(func() { fmt.Println(err) })
+			}
+		},
 	}})
 	if err != nil {
 		fmt.Println(err)
