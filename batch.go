@@ -15,7 +15,8 @@ type batch struct {
 	size    int64    // what those that are none take up in the queue
 
 	opened  time.Time // when the first event came
-	urgent  bool      // somebody waits: it is to be written before FlushInterval passes
+	urgent  bool      // it is to be written before FlushInterval passes, and waits for nobody
+	waiters int       // Records that wait until it is durable
 	ack     *ack      // of those who wait until it is durable; nil while nobody does
 	flushed *ack      // the same, until it is delivered; the sink is to be flushed then
 	next    *batch    // younger neighbour among the unfinished batches
@@ -77,7 +78,7 @@ func (b *batch) bytes() int { return len(b.json) + len(b.text) }
 
 // waiter returns b's ack, for one who will wait for it.
 func (b *batch) waiter() *ack {
-	b.urgent = true
+	b.waiters++
 	if b.ack == nil {
 		b.ack = newAck()
 	}

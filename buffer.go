@@ -50,10 +50,11 @@ type worker struct {
 	requests chan func()   // run between two writes, also while one fails
 	hurry    chan struct{} // closed by Shutdown: try at once, whatever the pause
 	hurried  bool
-	timer    *time.Timer // for whatever the worker waits for
-	buffer   []Entry     // of the batch being written
-	group    []*batch    // the batches being written
-	pieces   [][]byte    // their lines
+	timer    *time.Timer   // for whatever the worker waits for
+	buffer   []Entry       // of the batch being written
+	group    []*batch      // the batches being written
+	pieces   [][]byte      // their lines
+	took     time.Duration // the last delivery
 
 	ctx      context.Context // cancelled when Shutdown gives up
 	cancel   context.CancelCauseFunc
@@ -101,7 +102,7 @@ func (w *worker) finish(group []*batch, err error) {
 	awaited := false
 	for _, b := range group {
 		awaited = awaited || b.ack != nil
-		w.queue.finish(b, err)
+		w.queue.finish(b, w.took, err)
 	}
 	if awaited { // let those who waited record what they have next, all into one batch
 		runtime.Gosched()
@@ -186,6 +187,7 @@ var errApart = errors.New("batches must be written apart")
 // than errApart means that they were given up, since the logger shuts down, or since they
 // are in the spool.
 func (w *worker) deliver(group []*batch) error {
+	defer func(began time.Time) { w.took = time.Since(began) }(time.Now())
 	if w.lines != nil {
 		return w.deliverLines(group)
 	}

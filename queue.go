@@ -33,8 +33,9 @@ type queue struct {
 	events   int        // in the queue, gap events not counted
 	bytes    int64      // that they take up
 	waiting  *list.List // of *roomWaiter: those who wait for room, in order
-	dropped  gap        // since the last gap event
-	gaps     int        // gap events in the queue: one at most, or they would make each other room
+	company  groupCommit
+	dropped  gap // since the last gap event
+	gaps     int // gap events in the queue: one at most, or they would make each other room
 	closing  bool
 	stats    Stats
 }
@@ -146,7 +147,9 @@ func (q *queue) accept(e *encoder, durable bool) receipt {
 	}
 	if durable {
 		accepted.ack = b.waiter()
-		q.signal()
+		if q.company.complete(b) {
+			q.signal()
+		}
 	}
 	q.sealIfFull(b)
 	return accepted
@@ -160,7 +163,9 @@ func (q *queue) add(e *encoder) *batch {
 	b := q.ensureOpen()
 	if b.events == 0 {
 		b.opened = time.Now()
-		q.signal() // the worker watches its time
+		if q.company.wanted == 0 {
+			q.signal() // the worker watches its time; it does already while company is wanted
+		}
 	}
 	if q.lines {
 		b.addLine(e.line)
@@ -217,7 +222,7 @@ func (q *queue) sealIfFull(b *batch) {
 
 func (q *queue) seal() {
 	q.sealed <- q.open
-	q.open = nil
+	q.open, q.company.wanted = nil, 0
 	if q.spooler != nil {
 		q.signal() // sealed has two receivers then, who look into it under the lock
 	}
@@ -273,16 +278,17 @@ func (q *queue) settle(b *batch, from, to int, dead error) {
 	}
 }
 
-// finish gives back the room of a batch that is delivered, or in the spool, or was
-// given up, which err says; tells those who wait for it, and lets those in who wait
-// for room. Nothing happens if it was finished before.
-func (q *queue) finish(b *batch, err error) {
+// finish gives back the room of a batch that is delivered, which took so long, or in the
+// spool, or was given up, which err says; tells those who wait for it, and lets those in
+// who wait for room. Nothing happens if it was finished before.
+func (q *queue) finish(b *batch, took time.Duration, err error) {
 	q.mu.Lock()
 	if b.finished {
 		q.mu.Unlock()
 		return
 	}
 	b.finished = true
+	q.company.expect(b.waiters, took, q.open)
 	q.oldest = b.next
 	if q.oldest == nil {
 		q.youngest = nil

@@ -300,7 +300,7 @@ func (s *spooler) keep(b *batch) {
 		}
 		full = errors.Is(err, errSpoolFull)
 		if s.worker.ctx.Err() != nil {
-			s.queue.finish(b, context.Cause(s.worker.ctx))
+			s.queue.finish(b, 0, context.Cause(s.worker.ctx))
 			return
 		}
 		s.rest(pause)
@@ -345,7 +345,7 @@ func (s *spooler) publish(b *batch, p *place) {
 	}
 	s.resolveMarks()
 	q.mu.Unlock()
-	q.finish(b, nil)
+	q.finish(b, 0, nil)
 }
 
 // extend counts what was appended of a batch. The queue is locked.

@@ -25,7 +25,7 @@ func TestTheSpoolerLeavesADeliveredBatchAlone(t *testing.T) {
 	q.spooler.begin()
 	q.spooler.takeOver()
 	q.spooler.end(false)
-	q.finish(turn.batch, nil)
+	q.finish(turn.batch, 0, nil)
 	record()
 	next, on := q.spooler.turn()
 	require.True(t, on)

@@ -9,7 +9,7 @@ type turn struct {
 	spooled  bool   // something in the spool is to be delivered
 	finished bool   // the queue is closed and empty
 
-	in        time.Duration // until there is a batch, if nothing happens before; negative: for ever
+	in        time.Duration // until there is a batch, perhaps, if nothing happens before; negative: for ever
 	elsewhere bool          // the batches are somebody else's
 }
 
@@ -31,11 +31,14 @@ func (q *queue) take() turn {
 	default:
 	}
 	b := q.open
+	if in := q.company.wait(b); in > 0 && !q.closing {
+		return turn{in: in}
+	}
 	if b == nil {
 		return turn{in: -1, finished: q.closing}
 	}
 	in := time.Until(b.opened.Add(q.options.FlushInterval))
-	if b.urgent || q.closing || in <= 0 {
+	if b.urgent || b.waiters > 0 || q.closing || in <= 0 {
 		q.open = nil
 		return turn{batch: b}
 	}
