@@ -222,7 +222,7 @@ func (q *queue) sealIfFull(b *batch) {
 
 func (q *queue) seal() {
 	q.sealed <- q.open
-	q.open, q.company.wanted = nil, 0
+	q.open = nil
 	if q.spooler != nil {
 		q.signal() // sealed has two receivers then, who look into it under the lock
 	}
