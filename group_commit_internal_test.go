@@ -16,7 +16,7 @@ func TestCompanyIsWaitedForOnceInAWhile(t *testing.T) {
 			g.expect(2, time.Millisecond, nil)
 			if g.wait(nil) > 0 {
 				waited = append(waited, i)
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 				require.Zero(t, g.wait(nil), "they did not come")
 			}
 		}

@@ -31,7 +31,7 @@ func newSlowSink() *slowSink {
 	s := &slowSink{started: time.Now()}
 	s.write = func(_ context.Context, batch []audit.Entry) error {
 		s.begun = append(s.begun, time.Since(s.started))
-		time.Sleep(writeTime)
+		<-time.After(writeTime)
 		s.keep(batch)
 		return nil
 	}
@@ -45,10 +45,10 @@ func oneAfterTheOther(t *testing.T, logger audit.AuditLogger, events ...int) {
 	var group sync.WaitGroup
 	for g, n := range events {
 		group.Go(func() {
-			time.Sleep(time.Duration(g) * comeBack)
+			<-time.After(time.Duration(g) * comeBack)
 			for range n {
 				require.NoError(t, logger.Record(t.Context(), granted("m")))
-				time.Sleep(comeBack)
+				<-time.After(comeBack)
 			}
 		})
 	}
@@ -96,7 +96,7 @@ func TestUsersWhoComeAndGoAreNotWaitedFor(t *testing.T) {
 		for g := range 7 {
 			group.Go(func() {
 				for i := range 40 {
-					time.Sleep(time.Duration(300+(g*461+i*i*g*97)%2900) * time.Microsecond)
+					<-time.After(time.Duration(300+(g*461+i*i*g*97)%2900) * time.Microsecond)
 					require.NoError(t, logger.Record(t.Context(), granted("m")))
 				}
 			})

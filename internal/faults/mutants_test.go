@@ -94,7 +94,7 @@ var mutants = []mutant{
 	},
 	{
 		mistake: "FlushInterval as an idle timer", file: "queue.go",
-		was: "	if b.events == 0 {\n		b.opened = time.Now()\n		q.signal() // the worker watches its time\n	}\n", is: "	b.opened = time.Now()\n	q.signal()\n",
+		was: "	if b.events == 0 {\n		b.opened = time.Now()\n", is: "	b.opened = time.Now()\n	if b.events == 0 {\n",
 		killedBy: "TestATrickleIsWrittenWithinFlushInterval",
 	},
 	{
