@@ -24,10 +24,10 @@ const (
 	maxCompanyWait = 10 * time.Millisecond // however slow the sink is
 )
 
-// expect is called before so many are told that their batch is written, which took so
-// long. Some wait for the open one already, which may be nil.
-func (g *groupCommit) expect(told int, took time.Duration, open *batch) {
-	if told == 0 || took <= 0 {
+// expect is called before so many are told that their batch is written. They may be waited
+// for so long: as long as that took. Some wait for the open one already, which may be nil.
+func (g *groupCommit) expect(told int, most time.Duration, open *batch) {
+	if told == 0 || most <= 0 {
 		return
 	}
 	number := told
@@ -39,7 +39,7 @@ func (g *groupCommit) expect(told int, took time.Duration, open *batch) {
 		return
 	}
 	if g.same++; g.same >= sameOften && number > 1 {
-		g.wanted, g.until = number, time.Now().Add(min(took, maxCompanyWait))
+		g.wanted, g.until = number, time.Now().Add(min(most, maxCompanyWait))
 	}
 }
 

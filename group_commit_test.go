@@ -71,19 +71,26 @@ func TestThoseWhoComeBackAreInOneBatchInTheEnd(t *testing.T) {
 }
 
 func TestThoseWhoDoNotComeBackAreWaitedForOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		sink := newSlowSink()
-		logger := newBuffered(t, sink, audit.BufferOptions{Ack: audit.AckDurable})
-		oneAfterTheOther(t, logger, 20, 20, 20, 10)
-		sizes := sink.sizes()
-		missed := slices.Index(sizes[10:], 3) + 10 // the first without the fourth
-		require.Equal(t, 4, sizes[missed-1])
-		require.Equal(t, 2*writeTime, sink.begun[missed]-sink.begun[missed-1], "as long as the last write took")
-		for i := missed + 1; i < missed+8; i++ {
-			require.LessOrEqual(t, sink.begun[i]-sink.begun[i-1], writeTime+comeBack)
-		}
-		require.NoError(t, logger.Close())
-	})
+	for name, row := range map[string]struct{ interval, waits time.Duration }{
+		"as long as the last write took": {0, writeTime},
+		"for FlushInterval":              {3 * comeBack, 3 * comeBack},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sink := newSlowSink()
+				logger := newBuffered(t, sink, audit.BufferOptions{Ack: audit.AckDurable, FlushInterval: row.interval})
+				oneAfterTheOther(t, logger, 20, 20, 20, 10)
+				sizes := sink.sizes()
+				missed := slices.Index(sizes[10:], 3) + 10 // the first without the fourth
+				require.Equal(t, 4, sizes[missed-1])
+				require.Equal(t, writeTime+row.waits, sink.begun[missed]-sink.begun[missed-1])
+				for i := missed + 1; i < missed+8; i++ {
+					require.LessOrEqual(t, sink.begun[i]-sink.begun[i-1], writeTime+comeBack)
+				}
+				require.NoError(t, logger.Close())
+			})
+		})
+	}
 }
 
 // The number of those who wait changes all the time: each batch is written as soon as

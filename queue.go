@@ -288,7 +288,7 @@ func (q *queue) finish(b *batch, took time.Duration, err error) {
 		return
 	}
 	b.finished = true
-	q.company.expect(b.waiters, took, q.open)
+	q.company.expect(b.waiters, min(took, q.options.FlushInterval), q.open)
 	q.oldest = b.next
 	if q.oldest == nil {
 		q.youngest = nil

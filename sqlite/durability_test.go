@@ -16,6 +16,7 @@ func TestOpenedDatabasesAreInWALModeAndSyncEveryCommit(t *testing.T) {
 	require.Equal(t, []string{"wal"}, texts(t, store.writes, "PRAGMA journal_mode"))
 	require.Equal(t, []string{"2"}, texts(t, store.writes, "PRAGMA synchronous"))
 	require.Equal(t, []string{busyTimeout}, texts(t, store.writes, "PRAGMA busy_timeout"))
+	require.Equal(t, []string{cacheSize}, texts(t, store.writes, "PRAGMA cache_size"))
 	require.Equal(t, []string{"1"}, texts(t, store.reads, "PRAGMA query_only"))
 	require.Equal(t, []string{busyTimeout}, texts(t, store.reads, "PRAGMA busy_timeout"))
 	require.Equal(t, 1, store.writes.Stats().MaxOpenConnections)
