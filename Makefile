@@ -105,7 +105,7 @@ bench: ## the library, its peers, the raw disk and the raw drivers, with the goa
 	@$(with-postgres) scripts/bench.sh
 
 .PHONY: bench-growth
-bench-growth: ## what becomes of a file and of tables of ten million events; a long time, and 30 GB for a while
+bench-growth: ## what becomes of a file and of tables of ten million events; twenty minutes, and 30 GB for a while
 	@BENCH_ONLY='^growth$$' $(with-postgres) scripts/bench.sh -growth
 
 .PHONY: bench-go

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"time"
 )
@@ -38,7 +40,7 @@ func decades(from, to int) (all []int) {
 func (b *bench) growFile() error {
 	const smallest = 1000
 	d := newDecision(referenceKeys)
-	t := newTable("A file that grows", "events", "ns an event, all", "ns an event, since the line above", "resident, MB", "most resident, MB")
+	t := newTable("A file that grows", "events", "ns an event, all", "ns an event, since the line above", "the raw disk then, ns", "resident, MB", "most resident, MB")
 	var costs, memory []float64
 	err := b.inDir(func(dir string) error {
 		path := filepath.Join(dir, "growth.log")
@@ -46,7 +48,7 @@ func (b *bench) growFile() error {
 		if err != nil {
 			return err
 		}
-		done, all := 0, time.Duration(0)
+		done, size, all := 0, int64(0), time.Duration(0)
 		for _, n := range decades(smallest, 10*b.scale) {
 			b.say("growth of a file to %d", n)
 			began := time.Now()
@@ -60,8 +62,13 @@ func (b *bench) growFile() error {
 			if err != nil {
 				return errors.Join(err, l.close())
 			}
+			grown, raw, err := rawGrowth(dir, path, size)
+			if err != nil {
+				return errors.Join(err, l.close())
+			}
+			size = grown
 			costs, memory = append(costs, perEvent(took, sent)), append(memory, float64(now)/1024)
-			t.row(fmt.Sprint(done), shown(perEvent(all, done), 0), shown(perEvent(took, sent), 0), shown(float64(now)/1024, 0), shown(float64(most)/1024, 0))
+			t.row(fmt.Sprint(done), shown(perEvent(all, done), 0), shown(perEvent(took, sent), 0), shown(perEvent(raw, sent), 0), shown(float64(now)/1024, 0), shown(float64(most)/1024, 0))
 		}
 		if err := l.close(); err != nil {
 			return err
@@ -78,6 +85,23 @@ func (b *bench) growFile() error {
 	b.goals.atMost("a file that grows: ns an event of the last decade, against the middle one", ratio(costs[last], costs[middle]), flat)
 	b.goals.atMost("a file that grows: resident memory at the end, against the middle", ratio(memory[last], memory[middle]), flat)
 	return nil
+}
+
+// rawGrowth is how long the raw disk takes, a megabyte and an fsync at a time, for what a
+// file has grown by.
+func rawGrowth(dir, path string, from int64) (size int64, took time.Duration, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	left := info.Size() - from
+	text := bytes.Repeat([]byte{'x'}, 1<<20)
+	_, took, err = writeAndSync(filepath.Join(dir, "raw"), func(int) []byte {
+		piece := text[:min(left, int64(len(text)))]
+		left -= int64(len(piece))
+		return piece
+	})
+	return info.Size(), took, err
 }
 
 // growTable fills tables of several sizes, the small ones more than once.
