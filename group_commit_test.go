@@ -40,14 +40,14 @@ func newSlowSink() *slowSink {
 
 // oneAfterTheOther lets goroutines record so many events each, every one of which waits
 // until it is durable. The first begins alone, the others while its event is being written.
-func oneAfterTheOther(t *testing.T, logger audit.AuditLogger, events ...int) {
+func oneAfterTheOther(t *testing.T, logger audit.AuditLogger, event audit.PermissionAuditEvent, events ...int) {
 	t.Helper()
 	var group sync.WaitGroup
 	for g, n := range events {
 		group.Go(func() {
 			<-time.After(time.Duration(g) * comeBack)
 			for range n {
-				require.NoError(t, logger.Record(t.Context(), granted("m")))
+				require.NoError(t, logger.Record(t.Context(), event))
 				<-time.After(comeBack)
 			}
 		})
@@ -60,7 +60,7 @@ func TestThoseWhoComeBackAreInOneBatchInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := newSlowSink()
 		logger := newBuffered(t, sink, audit.BufferOptions{Ack: audit.AckDurable})
-		oneAfterTheOther(t, logger, 20, 20, 20, 20)
+		oneAfterTheOther(t, logger, granted("m"), 20, 20, 20, 20)
 		sizes := sink.sizes()
 		require.Equal(t, []int{1, 3, 1, 3, 1, 3, 1, 3, 1, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4}, sizes[:20])
 		for i := 10; i < 20; i++ {
@@ -79,7 +79,7 @@ func TestThoseWhoDoNotComeBackAreWaitedForOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sink := newSlowSink()
 				logger := newBuffered(t, sink, audit.BufferOptions{Ack: audit.AckDurable, FlushInterval: row.interval})
-				oneAfterTheOther(t, logger, 20, 20, 20, 10)
+				oneAfterTheOther(t, logger, granted("m"), 20, 20, 20, 10)
 				sizes := sink.sizes()
 				missed := slices.Index(sizes[10:], 3) + 10 // the first without the fourth
 				require.Equal(t, 4, sizes[missed-1])
@@ -119,6 +119,24 @@ func TestUsersWhoComeAndGoAreNotWaitedFor(t *testing.T) {
 	})
 }
 
+// An event that nobody waits for has been in the batch for FlushInterval already.
+func TestCompanyIsNotWaitedForBeyondFlushInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := newSlowSink()
+		logger := newBuffered(t, sink, audit.BufferOptions{Ack: audit.AckCritical, FlushInterval: writeTime / 2})
+		var group sync.WaitGroup
+		group.Go(func() { oneAfterTheOther(t, logger, denied("m"), 20, 20, 20, 20) })
+		<-time.After(15 * writeTime)
+		synctest.Wait()
+		began := len(sink.begun) // one is being written
+		require.NoError(t, logger.Record(t.Context(), granted("nobody waits")))
+		group.Wait()
+		require.Equal(t, writeTime+comeBack, sink.begun[began-1]-sink.begun[began-2], "they are waited for")
+		require.Equal(t, writeTime, sink.begun[began]-sink.begun[began-1])
+		require.NoError(t, logger.Close())
+	})
+}
+
 // Neither Flush nor Close waits for those who do not come back.
 func TestWhoCannotWaitEndsTheWaitingForOthers(t *testing.T) {
 	for name, end := range map[string]func(*audit.BufferedAuditLogger, context.Context) error{
@@ -129,7 +147,7 @@ func TestWhoCannotWaitEndsTheWaitingForOthers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sink := newSlowSink()
 				logger := newBuffered(t, sink, audit.BufferOptions{Ack: audit.AckDurable})
-				oneAfterTheOther(t, logger, 21, 20, 20, 20) // they end together
+				oneAfterTheOther(t, logger, granted("m"), 21, 20, 20, 20) // they end together
 				var group sync.WaitGroup
 				group.Go(func() { require.NoError(t, logger.Record(t.Context(), granted("alone"))) })
 				synctest.Wait()

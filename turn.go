@@ -30,15 +30,23 @@ func (q *queue) take() turn {
 		return turn{batch: b}
 	default:
 	}
-	b := q.open
-	if in := q.company.wait(b); in > 0 && !q.closing {
-		return turn{in: in}
-	}
-	if b == nil {
+	b, company := q.open, q.company.wait(q.open)
+	switch {
+	case b == nil && company > 0 && !q.closing:
+		return turn{in: company}
+	case b == nil:
 		return turn{in: -1, finished: q.closing}
 	}
 	in := time.Until(b.opened.Add(q.options.FlushInterval))
-	if b.urgent || b.waiters > 0 || q.closing || in <= 0 {
+	switch {
+	case company > 0 && b.waiters == b.events: // FlushInterval is for those nobody waits for
+		in = company
+	case company > 0:
+		in = min(in, company)
+	case b.waiters > 0:
+		in = 0
+	}
+	if b.urgent || q.closing || in <= 0 {
 		q.open = nil
 		return turn{batch: b}
 	}
