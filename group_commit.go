@@ -35,7 +35,7 @@ func (g *groupCommit) expect(told int, most time.Duration, open *batch) {
 		number += open.waiters
 	}
 	if number != g.number {
-		g.number, g.same = number, 0
+		g.number, g.same, g.wanted = number, 0, 0
 		return
 	}
 	if g.same++; g.same >= sameOften && number > 1 {
@@ -43,16 +43,12 @@ func (g *groupCommit) expect(told int, most time.Duration, open *batch) {
 	}
 }
 
-// wait returns how long the open batch, which may be nil, waits now. 0 ends the waiting.
+// wait returns how long the open batch, which may be nil, waits now; 0: no longer.
 func (g *groupCommit) wait(open *batch) time.Duration {
 	if g.wanted == 0 {
 		return 0
 	}
-	missing, urgent := true, false
-	if open != nil {
-		missing, urgent = !g.complete(open), open.urgent
-	}
-	if missing && !urgent {
+	if open == nil || !g.complete(open) {
 		if left := time.Until(g.until); left > 0 {
 			return left
 		}

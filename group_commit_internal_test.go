@@ -37,12 +37,23 @@ func TestCompanyIsNotWaitedForLong(t *testing.T) {
 	})
 }
 
-func TestOneWhoIsAloneHasNoCompany(t *testing.T) {
-	var g groupCommit
-	for range 2 * sameOften {
-		g.expect(1, time.Hour, nil)
-		g.expect(0, time.Hour, nil)
-		g.expect(2, 0, nil)
-		require.Zero(t, g.wait(nil))
+func TestWhoHasNoCompanyDoesNotWait(t *testing.T) {
+	for name, row := range map[string]struct {
+		told int
+		most time.Duration
+		open *batch
+	}{
+		"one who is alone":                {1, time.Hour, nil},
+		"nobody was told":                 {0, time.Hour, &batch{waiters: 2}},
+		"it was not the worker who wrote": {2, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var g groupCommit
+			for range 2 * sameOften {
+				g.expect(row.told, row.most, row.open)
+				require.Zero(t, g.wanted)
+				require.Zero(t, g.wait(nil))
+			}
+		})
 	}
 }

@@ -137,6 +137,16 @@ func TestCompanyIsNotWaitedForBeyondFlushInterval(t *testing.T) {
 	})
 }
 
+func TestCloseDoesNotWaitForCompany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logger := newBuffered(t, newSlowSink(), audit.BufferOptions{Ack: audit.AckDurable})
+		oneAfterTheOther(t, logger, granted("m"), 21, 20, 20, 20)
+		began := time.Now()
+		require.NoError(t, logger.Close())
+		require.Zero(t, time.Since(began))
+	})
+}
+
 // Neither Flush nor Close waits for those who do not come back.
 func TestWhoCannotWaitEndsTheWaitingForOthers(t *testing.T) {
 	for name, end := range map[string]func(*audit.BufferedAuditLogger, context.Context) error{

@@ -31,7 +31,9 @@ const (
 	// AckCritical returns once the event is durable if it was denied or bypassed, any
 	// other once it is queued.
 	AckCritical
-	// AckDurable returns once the event is durable, that is fsynced or committed.
+	// AckDurable returns once the event is durable, that is fsynced or committed. A batch
+	// waits for goroutines that record one event after the other, for no longer than a
+	// write takes, FlushInterval or 10 ms, so that one write serves all of them.
 	AckDurable
 )
 

@@ -47,7 +47,7 @@ func (q *queue) take() turn {
 		in = 0
 	}
 	if b.urgent || q.closing || in <= 0 {
-		q.open = nil
+		q.open, q.company.wanted = nil, 0
 		return turn{batch: b}
 	}
 	return turn{in: in}
