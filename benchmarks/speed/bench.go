@@ -64,7 +64,7 @@ func (b *bench) openDatabases(dsn string) error {
 	}
 	db, err := openPostgresDatabase(dsn)
 	if err != nil {
-		return err
+		return fmt.Errorf("AUDIT_TEST_POSTGRES_DSN: %w", err)
 	}
 	b.databases = append(b.databases, namedDatabase{db, oursPostgres, rawPostgresName})
 	return nil
@@ -96,7 +96,7 @@ func (b *bench) measure(growth bool) error {
 		}
 	}
 	if len(chosen) == 0 && len(b.contest.contestants) == 0 {
-		return fmt.Errorf("-only %s: there is nothing of that name", b.only)
+		return fmt.Errorf("-only %s: there is nothing of that name (growth needs -growth too, PostgreSQL AUDIT_TEST_POSTGRES_DSN)", b.only)
 	}
 	if err := b.compare(); err != nil {
 		return err

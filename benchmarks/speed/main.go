@@ -33,6 +33,10 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "a `regexp` of the subjects, and of the measurements (emit, durable, goroutines, keys, steady, growth)")
 	flag.BoolVar(&o.growth, "growth", false, "measure growth too, to ten times as many events; some minutes more")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "bench: %q: there are flags only\n", flag.Args())
+		os.Exit(2)
+	}
 	if err := run(o, os.Getenv("AUDIT_TEST_POSTGRES_DSN"), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
