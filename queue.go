@@ -40,17 +40,6 @@ type queue struct {
 	stats    Stats
 }
 
-// roomWaiter is a Record that waits for room. Who makes the room puts its event
-// into the queue for it.
-type roomWaiter struct {
-	event    *encoder
-	durable  bool          // it will wait for the ack too
-	place    *list.Element // in queue.waiting
-	done     chan struct{} // closed by whoever decides, under the lock
-	accepted receipt
-	err      error
-}
-
 func newQueue(options BufferOptions, lines bool) *queue {
 	// How many full batches can there be at once? Those that are full by number
 	// hold BatchSize events each; of those that are full by size, two in a row
@@ -126,11 +115,6 @@ func (q *queue) size(e *encoder) int {
 		return len(e.line)
 	}
 	return e.size()
-}
-
-func (q *queue) hasRoom(e *encoder) bool {
-	return q.events == 0 ||
-		q.events < q.options.QueueSize && q.bytes+int64(q.size(e)) <= q.options.QueueBytes
 }
 
 // accept queues an event for which there is room.
@@ -312,21 +296,6 @@ func (q *queue) finish(b *batch, took time.Duration, err error) {
 	flushed.resolve(err)
 }
 
-// admit queues the events of those who wait for room, in their order, as far as
-// there is room.
-func (q *queue) admit() {
-	for next := q.waiting.Front(); next != nil; next = q.waiting.Front() {
-		room := next.Value.(*roomWaiter)
-		if !q.hasRoom(room.event) {
-			q.hurry()
-			return
-		}
-		q.waiting.Remove(next)
-		room.accepted = q.accept(room.event, room.durable)
-		close(room.done)
-	}
-}
-
 // close turns away those who wait for room, and all who come later. It reports
 // whether it was the first call.
 func (q *queue) close() bool {
@@ -343,22 +312,6 @@ func (q *queue) close() bool {
 		close(room.done)
 	}
 	q.signal()
-	return true
-}
-
-// leave takes a Record that does not want to wait any longer out of the line. It
-// reports whether that was in time: otherwise its event has been decided on.
-func (q *queue) leave(room *roomWaiter) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	select {
-	case <-room.done:
-		return false
-	default:
-	}
-	q.waiting.Remove(room.place)
-	q.stats.Refused++
-	q.admit() // there may be room for the next one, if not for this
 	return true
 }
 
